@@ -1,0 +1,56 @@
+# qopt_add_component(<name> [LLVM] [LIBS lib...])
+#
+# A folder of lib/ or dialects/ becomes an object library made of all its .cpp files, so that no file
+# is listed anywhere. LLVM components share one precompiled header.
+function(qopt_add_component name)
+  cmake_parse_arguments(ARG "LLVM" "" "LIBS;SOURCES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(${name} OBJECT ${sources} ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC
+    ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/dialects
+    ${PROJECT_BINARY_DIR}/include ${PROJECT_BINARY_DIR}/dialects)
+  target_link_libraries(${name} PRIVATE qopt_warnings PUBLIC ${ARG_LIBS})
+  if(ARG_LLVM)
+    target_link_libraries(${name} PUBLIC qopt_llvm)
+    qopt_use_precompiled_header(${name})
+  else()
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O2>)
+  endif()
+endfunction()
+
+# All targets that use MLIR reuse the one header that the first of them compiled.
+function(qopt_use_precompiled_header target)
+  if(NOT TARGET qopt_pch)
+    file(WRITE ${PROJECT_BINARY_DIR}/pch.cpp "")
+    add_library(qopt_pch OBJECT ${PROJECT_BINARY_DIR}/pch.cpp)
+    target_link_libraries(qopt_pch PRIVATE qopt_warnings PUBLIC qopt_llvm)
+    target_precompile_headers(qopt_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/Precompiled.h)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM qopt_pch)
+endfunction()
+
+# qopt_add_shared_library(<name> <output name> COMPONENTS c... [LIBS lib...])
+function(qopt_add_shared_library name output)
+  cmake_parse_arguments(ARG "" "" "COMPONENTS;LIBS" ${ARGN})
+  add_library(${name} SHARED)
+  set_target_properties(${name} PROPERTIES OUTPUT_NAME ${output})
+  foreach(component IN LISTS ARG_COMPONENTS)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:${component}>)
+    # Include folders and flags for users, but not the objects a second time.
+    target_include_directories(${name} PUBLIC $<TARGET_PROPERTY:${component},INTERFACE_INCLUDE_DIRECTORIES>)
+  endforeach()
+  target_link_libraries(${name} PUBLIC ${ARG_LIBS})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+endfunction()
+
+# qopt_add_tool(<name> [LLVM] LIBS lib...)
+function(qopt_add_tool name)
+  cmake_parse_arguments(ARG "LLVM" "" "LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE qopt_warnings ${ARG_LIBS})
+  if(ARG_LLVM)
+    target_link_libraries(${name} PRIVATE qopt_llvm)
+    qopt_use_precompiled_header(${name})
+  endif()
+endfunction()

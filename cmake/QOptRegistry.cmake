@@ -1,0 +1,68 @@
+# Explicit registration without lists to edit.
+#
+# qopt_generate_registry(<component> HEADER h NAMESPACE ns FUNCTION f ARGUMENT T [PREFIX p] [SUFFIX s] FOLDER dir)
+# Every file X.cpp of the folder defines `void ns::<prefix>X<suffix>(T &)`; the generated file defines
+# `void ns::f(T &)` that calls them in alphabetical order. Nothing runs before main.
+function(qopt_generate_registry component)
+  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;ARGUMENT;PREFIX;SUFFIX;FOLDER" "" ${ARGN})
+  file(GLOB files CONFIGURE_DEPENDS ${ARG_FOLDER}/*.cpp)
+  list(SORT files)
+  set(declarations)
+  set(calls)
+  foreach(file IN LISTS files)
+    get_filename_component(stem ${file} NAME_WE)
+    string(APPEND declarations "void ${ARG_PREFIX}${stem}${ARG_SUFFIX}(${ARG_ARGUMENT} &);\n")
+    string(APPEND calls "  ${ARG_PREFIX}${stem}${ARG_SUFFIX}(registry);\n")
+  endforeach()
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${ARG_FUNCTION}.cpp)
+  file(CONFIGURE OUTPUT ${out} @ONLY CONTENT
+"// Generated from the files of the folder.
+#include \"${ARG_HEADER}\"
+namespace ${ARG_NAMESPACE} {
+${declarations}
+void ${ARG_FUNCTION}(${ARG_ARGUMENT} &registry) {
+${calls}}
+} // namespace ${ARG_NAMESPACE}
+")
+  target_sources(${component} PRIVATE ${out})
+endfunction()
+
+# qopt_add_passes(<component>): every X.td beside X.cpp declares the pass; the generated
+# registration function is `void qopt::register<component>Passes()`.
+function(qopt_add_passes component)
+  file(GLOB tds CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.td)
+  list(SORT tds)
+  set(qopt_generated)
+  set(text "// Generated from the .td files of the folder.\n#include \"mlir/Pass/Pass.h\"\n#include \"mlir/Pass/PassRegistry.h\"\n")
+  set(includes)
+  set(calls)
+  file(RELATIVE_PATH here ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  foreach(td IN LISTS tds)
+    get_filename_component(stem ${td} NAME_WE)
+    qopt_tablegen(${stem}.td ${stem}.h.inc -gen-pass-decls -name=${stem})
+    string(APPEND includes "#define GEN_PASS_DECL\n#include \"${CMAKE_CURRENT_BINARY_DIR}/${stem}.h.inc\"\n")
+    string(APPEND includes "#define GEN_PASS_REGISTRATION\n#include \"${CMAKE_CURRENT_BINARY_DIR}/${stem}.h.inc\"\n")
+    string(APPEND calls "  register${stem}();\n")
+  endforeach()
+  add_custom_target(${component}-tablegen DEPENDS ${qopt_generated})
+  set_property(GLOBAL APPEND PROPERTY QOPT_TABLEGEN_TARGETS ${component}-tablegen)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/register${component}Passes.cpp)
+  file(CONFIGURE OUTPUT ${out} @ONLY CONTENT
+"${text}
+namespace qopt {
+${includes}
+void register${component}Passes() {
+${calls}}
+} // namespace qopt
+")
+  target_sources(${component} PRIVATE ${out})
+  target_include_directories(${component} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
+endfunction()
+
+# Generated headers first, then everything that may include them.
+function(qopt_order_after_tablegen)
+  get_property(generated GLOBAL PROPERTY QOPT_TABLEGEN_TARGETS)
+  foreach(target IN LISTS ARGN)
+    add_dependencies(${target} ${generated})
+  endforeach()
+endfunction()
