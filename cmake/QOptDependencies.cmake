@@ -19,6 +19,8 @@ if(QOPT_COMPILER)
   find_library(QOPT_LLD_ELF lldELF PATHS ${LLVM_LIBRARY_DIR} NO_DEFAULT_PATH REQUIRED)
   find_library(QOPT_LLD_COMMON lldCommon PATHS ${LLVM_LIBRARY_DIR} NO_DEFAULT_PATH REQUIRED)
   find_package(Protobuf REQUIRED)
+  include(QOptPython)
+  include(QOptOnnxProto)
   find_package(Eigen3 REQUIRED)
 
   add_library(qopt_llvm INTERFACE)

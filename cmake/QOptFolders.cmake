@@ -29,8 +29,8 @@ if(QOPT_COMPILER)
   qopt_order_after_tablegen(${dialect_components} ${compiler_components})
 
   qopt_add_shared_library(qopt_dialects QOptDialects COMPONENTS ${dialect_components} LIBS qopt_llvm)
-  qopt_add_shared_library(qopt_compiler QOpt COMPONENTS ${compiler_components}
-    LIBS qopt_dialects qopt_runtime qopt_llvm protobuf::libprotobuf ${QOPT_LLD_ELF} ${QOPT_LLD_COMMON})
+  qopt_add_shared_library(qopt_compiler QOpt COMPONENTS ${compiler_components} qopt_onnx_proto
+    LIBS qopt_dialects qopt_runtime qopt_llvm protobuf::libprotobuf-lite ${QOPT_LLD_ELF} ${QOPT_LLD_COMMON})
   add_library(QOpt::Dialects ALIAS qopt_dialects)
   add_library(QOpt::Compiler ALIAS qopt_compiler)
 endif()
