@@ -1,0 +1,47 @@
+"""How the tests below this folder are run: `ninja check-qopt`, or lit on a file or folder of build/test."""
+
+import os
+import sys
+
+import lit.formats
+
+config.name = "qopt"
+# The tests use lit's own shell, so they run alike everywhere and need no bash.
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["unit", "Inputs", "CMakeLists.txt"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.qopt_build, "test")
+
+shared_models = os.path.join(os.path.dirname(config.qopt_source), "shared", "models")
+path = [os.path.join(config.qopt_build, "bin"), config.llvm_tools, os.path.dirname(config.python), os.environ["PATH"]]
+config.environment["PATH"] = os.pathsep.join(p for p in path if p)
+config.environment["PYTHONPATH"] = os.path.join(config.qopt_source, "python")
+config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+for name in ("QOPT_ISA", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+config.substitutions += [
+    ("%python", f'"{config.python}"'),
+    ("%source", config.qopt_source),
+    ("%build", config.qopt_build),
+    ("%models", os.path.join(config.qopt_source, "models")),
+    ("%shared-models", shared_models),
+]
+
+# `REQUIRES:` words. Every test passes without them; with them it tries more.
+if config.has_compiler:
+    config.available_features.add("compiler")
+if os.path.isdir(shared_models):
+    config.available_features.add("shared-models")
+if sys.platform == "linux":
+    with open("/proc/cpuinfo") as f:
+        flags = next((line.split(":")[1].split() for line in f if line.startswith("flags")), [])
+    for feature, needs in {
+        "isa-avx2": ("avx2", "fma", "f16c", "bmi2"),
+        "isa-avx512": ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "fma", "f16c", "bmi2"),
+        "isa-avx512vnni": ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "avx512_vnni"),
+    }.items():
+        if all(flag in flags for flag in needs):
+            config.available_features.add(feature)
