@@ -1,11 +1,19 @@
-# qopt_add_component(<name> [LLVM] [LIBS lib...])
+# The target of a folder: lib/Passes/Graph is lib.Passes.Graph.
+function(qopt_folder_target folder out)
+  string(REPLACE "/" "." name ${folder})
+  set(${out} ${name} PARENT_SCOPE)
+endfunction()
+
+# qopt_add_component([LLVM] [LIBS lib...])
 #
-# A folder of lib/ or dialects/ becomes an object library made of all its .cpp files, so that no file
-# is listed anywhere. LLVM components share one precompiled header.
-function(qopt_add_component name)
-  cmake_parse_arguments(ARG "LLVM" "" "LIBS;SOURCES" ${ARGN})
+# The current folder becomes an object library made of all its .cpp files, so that no file is listed
+# anywhere. LLVM components share one precompiled header.
+function(qopt_add_component)
+  cmake_parse_arguments(ARG "LLVM" "" "LIBS" ${ARGN})
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  qopt_folder_target(${folder} name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  add_library(${name} OBJECT ${sources} ${ARG_SOURCES})
+  add_library(${name} OBJECT ${sources})
   target_include_directories(${name} PUBLIC
     ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/dialects
     ${PROJECT_BINARY_DIR}/include ${PROJECT_BINARY_DIR}/dialects)
@@ -16,6 +24,16 @@ function(qopt_add_component name)
   else()
     target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O2>)
   endif()
+endfunction()
+
+# Folders without a source file yet are passed over.
+function(qopt_add_folders)
+  foreach(folder IN LISTS ARGN)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+    if(sources)
+      add_subdirectory(${folder})
+    endif()
+  endforeach()
 endfunction()
 
 # All targets that use MLIR reuse the one header that the first of them compiled.
@@ -29,18 +47,24 @@ function(qopt_use_precompiled_header target)
   target_precompile_headers(${target} REUSE_FROM qopt_pch)
 endfunction()
 
-# qopt_add_shared_library(<name> <output name> COMPONENTS c... [LIBS lib...])
-function(qopt_add_shared_library name output)
-  cmake_parse_arguments(ARG "" "" "COMPONENTS;LIBS" ${ARGN})
+# qopt_link_folders(<target> <output name> FOLDERS f... [OBJECTS target...] [LIBS lib...])
+function(qopt_link_folders name output)
+  cmake_parse_arguments(ARG "" "" "FOLDERS;OBJECTS;LIBS" ${ARGN})
   add_library(${name} SHARED)
-  set_target_properties(${name} PROPERTIES OUTPUT_NAME ${output})
-  foreach(component IN LISTS ARG_COMPONENTS)
-    target_sources(${name} PRIVATE $<TARGET_OBJECTS:${component}>)
-    # Include folders and flags for users, but not the objects a second time.
-    target_include_directories(${name} PUBLIC $<TARGET_PROPERTY:${component},INTERFACE_INCLUDE_DIRECTORIES>)
+  set_target_properties(${name} PROPERTIES OUTPUT_NAME ${output} LINKER_LANGUAGE CXX)
+  foreach(folder IN LISTS ARG_FOLDERS)
+    qopt_folder_target(${folder} component)
+    if(TARGET ${component})
+      target_sources(${name} PRIVATE $<TARGET_OBJECTS:${component}>)
+    endif()
   endforeach()
+  foreach(objects IN LISTS ARG_OBJECTS)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endforeach()
+  target_include_directories(${name} PUBLIC
+    ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/dialects
+    ${PROJECT_BINARY_DIR}/include ${PROJECT_BINARY_DIR}/dialects)
   target_link_libraries(${name} PUBLIC ${ARG_LIBS})
-  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
 endfunction()
 
 # qopt_add_tool(<name> [LLVM] LIBS lib...)

@@ -1,16 +1,21 @@
 # Explicit registration without lists to edit.
 #
-# qopt_generate_registry(<component> HEADER h NAMESPACE ns FUNCTION f ARGUMENT T [PREFIX p] [SUFFIX s] FOLDER dir)
-# Every file X.cpp of the folder defines `void ns::<prefix>X<suffix>(T &)`; the generated file defines
-# `void ns::f(T &)` that calls them in alphabetical order. Nothing runs before main.
-function(qopt_generate_registry component)
-  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;ARGUMENT;PREFIX;SUFFIX;FOLDER" "" ${ARGN})
-  file(GLOB files CONFIGURE_DEPENDS ${ARG_FOLDER}/*.cpp)
+# qopt_generate_registry(HEADER h NAMESPACE ns FUNCTION f ARGUMENT T [PREFIX p] [SUFFIX s])
+# Every file X.cpp of the current folder defines `void ns::<prefix>X<suffix>(T &)`; the generated file defines
+# `void ns::f(T &)` that calls them in alphabetical order. Nothing runs before main. EXCLUDE names files without one.
+function(qopt_generate_registry)
+  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;ARGUMENT;PREFIX;SUFFIX" "EXCLUDE" ${ARGN})
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  qopt_folder_target(${folder} component)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   list(SORT files)
   set(declarations)
   set(calls)
   foreach(file IN LISTS files)
     get_filename_component(stem ${file} NAME_WE)
+    if(stem IN_LIST ARG_EXCLUDE)
+      continue()
+    endif()
     string(APPEND declarations "void ${ARG_PREFIX}${stem}${ARG_SUFFIX}(${ARG_ARGUMENT} &);\n")
     string(APPEND calls "  ${ARG_PREFIX}${stem}${ARG_SUFFIX}(registry);\n")
   endforeach()
@@ -27,16 +32,18 @@ ${calls}}
   target_sources(${component} PRIVATE ${out})
 endfunction()
 
-# qopt_add_passes(<component>): every X.td beside X.cpp declares the pass; the generated
-# registration function is `void qopt::register<component>Passes()`.
-function(qopt_add_passes component)
+# qopt_add_passes(): every X.td of the current folder, beside X.cpp, declares the pass; the generated
+# registration function of folder F is `void qopt::registerFPasses()`.
+function(qopt_add_passes)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  qopt_folder_target(${folder} component)
+  get_filename_component(family ${CMAKE_CURRENT_SOURCE_DIR} NAME)
   file(GLOB tds CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.td)
   list(SORT tds)
   set(qopt_generated)
   set(text "// Generated from the .td files of the folder.\n#include \"mlir/Pass/Pass.h\"\n#include \"mlir/Pass/PassRegistry.h\"\n")
   set(includes)
   set(calls)
-  file(RELATIVE_PATH here ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   foreach(td IN LISTS tds)
     get_filename_component(stem ${td} NAME_WE)
     qopt_tablegen(${stem}.td ${stem}.h.inc -gen-pass-decls -name=${stem})
@@ -46,12 +53,12 @@ function(qopt_add_passes component)
   endforeach()
   add_custom_target(${component}-tablegen DEPENDS ${qopt_generated})
   set_property(GLOBAL APPEND PROPERTY QOPT_TABLEGEN_TARGETS ${component}-tablegen)
-  set(out ${CMAKE_CURRENT_BINARY_DIR}/register${component}Passes.cpp)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/register${family}Passes.cpp)
   file(CONFIGURE OUTPUT ${out} @ONLY CONTENT
 "${text}
 namespace qopt {
 ${includes}
-void register${component}Passes() {
+void register${family}Passes() {
 ${calls}}
 } // namespace qopt
 ")
@@ -62,7 +69,10 @@ endfunction()
 # Generated headers first, then everything that may include them.
 function(qopt_order_after_tablegen)
   get_property(generated GLOBAL PROPERTY QOPT_TABLEGEN_TARGETS)
-  foreach(target IN LISTS ARGN)
-    add_dependencies(${target} ${generated})
+  foreach(folder IN LISTS ARGN)
+    qopt_folder_target(${folder} component)
+    if(TARGET ${component})
+      add_dependencies(${component} ${generated})
+    endif()
   endforeach()
 endfunction()

@@ -35,6 +35,8 @@ function(qopt_add_dialect name dialect)
   qopt_tablegen(${name}Interfaces.td ${name}OpInterfaces.cpp.inc -gen-op-interface-defs)
   qopt_tablegen(${name}Interfaces.td ${name}TypeInterfaces.h.inc -gen-type-interface-decls)
   qopt_tablegen(${name}Interfaces.td ${name}TypeInterfaces.cpp.inc -gen-type-interface-defs)
+  qopt_tablegen(${name}Interfaces.td ${name}AttrInterfaces.h.inc -gen-attr-interface-decls)
+  qopt_tablegen(${name}Interfaces.td ${name}AttrInterfaces.cpp.inc -gen-attr-interface-defs)
   add_custom_target(${name}-tablegen DEPENDS ${qopt_generated})
   set_property(GLOBAL APPEND PROPERTY QOPT_TABLEGEN_TARGETS ${name}-tablegen)
 

@@ -1,0 +1,120 @@
+#include "QKernel/QKernel.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::qkernel;
+
+#include "QKernel/QKernelDialect.cpp.inc"
+#include "QKernel/QKernelEnums.cpp.inc"
+#include "QKernel/QKernelAttrInterfaces.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "QKernel/QKernelAttributes.cpp.inc"
+#define GET_OP_CLASSES
+#include "QKernel/QKernelOps.cpp.inc"
+
+void QKernelDialect::initialize() {
+  registerAttributes();
+  addOperations<
+#define GET_OP_LIST
+#include "QKernel/QKernelOps.cpp.inc"
+      >();
+}
+
+void QKernelDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "QKernel/QKernelAttributes.cpp.inc"
+      >();
+}
+
+//===- layouts --------------------------------------------------------------------------------===//
+
+/// Bytes of one scale (and zero point) of each group.
+static int64_t groupOverhead(StoredTypeInterface Stored) {
+  return Stored.getScaleType().getIntOrFloatBitWidth() / 8 + (Stored.hasZeroPoint() ? 1 : 0);
+}
+
+int64_t PlainLayoutAttr::getByteSize(RankedTensorType Ty) const {
+  StoredTypeInterface Stored = getStoredElementType(Ty);
+  if (!Stored)
+    return llvm::divideCeil(Ty.getNumElements() * Ty.getElementTypeBitWidth(), 8);
+  int64_t Inputs = Ty.getShape().back(), Rows = Inputs ? Ty.getNumElements() / Inputs : 0;
+  int64_t Group = Stored.getGroupSize() ? Stored.getGroupSize() : std::max<int64_t>(Inputs, 1);
+  return Rows * (llvm::divideCeil(Inputs * Stored.getCodeBits(), 8) +
+                 llvm::divideCeil(Inputs, Group) * groupOverhead(Stored));
+}
+
+int64_t PanelLayoutAttr::getByteSize(RankedTensorType Ty) const {
+  int64_t Panels = llvm::divideCeil(Ty.getDimSize(0), getRows()), Inputs = Ty.getDimSize(1);
+  StoredTypeInterface Stored = getStoredElementType(Ty);
+  if (!Stored)
+    return Panels * getRows() * Inputs * Ty.getElementTypeBitWidth() / 8;
+  int64_t Group = Stored.getGroupSize() ? Stored.getGroupSize() : std::max<int64_t>(Inputs, 1);
+  auto CodeBytes = [&](int64_t Count) {
+    return Stored.getCodeBits() <= 4 ? llvm::divideCeil(Count, 8) * 4 : Count;
+  };
+  int64_t Full = Inputs / Group, Rest = Inputs % Group;
+  int64_t PerRow = Full * (CodeBytes(Group) + groupOverhead(Stored));
+  if (Rest)
+    PerRow += CodeBytes(Rest) + groupOverhead(Stored);
+  return Panels * getRows() * PerRow;
+}
+
+//===- kernel ---------------------------------------------------------------------------------===//
+
+ParseResult KernelOp::parse(OpAsmParser &Parser, OperationState &Result) {
+  auto BuildType = [](Builder &B, ArrayRef<Type> Arguments, ArrayRef<Type> Results,
+                      function_interface_impl::VariadicFlag, std::string &) {
+    return B.getFunctionType(Arguments, Results);
+  };
+  return function_interface_impl::parseFunctionOp(
+      Parser, Result, /*allowVariadic=*/false, getFunctionTypeAttrName(Result.name), BuildType,
+      getArgAttrsAttrName(Result.name), getResAttrsAttrName(Result.name));
+}
+
+void KernelOp::print(OpAsmPrinter &Printer) {
+  function_interface_impl::printFunctionOp(Printer, *this, /*isVariadic=*/false,
+                                           getFunctionTypeAttrName(), getArgAttrsAttrName(),
+                                           getResAttrsAttrName());
+}
+
+LogicalResult KernelOp::verify() {
+  if (getBody().empty())
+    return emitOpError("needs a body");
+  if (!isa_and_nonnull<YieldOp>(getBody().front().getTerminator()))
+    return emitOpError("must end with qkernel.yield");
+  return success();
+}
+
+LogicalResult YieldOp::verify() {
+  auto Kernel = cast<KernelOp>((*this)->getParentOp());
+  if (TypeRange(getValues().getTypes()) != TypeRange(Kernel.getResultTypes()))
+    return emitOpError() << "gives values of other types than the results of '"
+                         << Kernel.getSymName() << "'";
+  return success();
+}
+
+//===- launch ---------------------------------------------------------------------------------===//
+
+LogicalResult LaunchOp::verify() {
+  if (getArena() && getArena()->size() != getNumResults())
+    return emitOpError() << "has " << getArena()->size() << " arena offsets for " << getNumResults()
+                         << " results";
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &Tables) {
+  auto Kernel = Tables.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!Kernel)
+    return emitOpError() << "'" << getKernel() << "' does not name a qkernel.kernel";
+  if (TypeRange(Kernel.getArgumentTypes()) != TypeRange(getOperandTypes()))
+    return emitOpError() << "passes operands of other types than '" << getKernel() << "' takes";
+  if (TypeRange(Kernel.getResultTypes()) != TypeRange(getResultTypes()))
+    return emitOpError() << "expects results of other types than '" << getKernel() << "' gives";
+  return success();
+}

@@ -1,0 +1,27 @@
+#ifndef QKERNEL_DIALECT
+#define QKERNEL_DIALECT
+
+include "mlir/IR/OpBase.td"
+
+def QKernel_Dialect : Dialect {
+  let name = "qkernel";
+  let cppNamespace = "::qopt::qkernel";
+  let summary = "What runs together";
+  let description = [{
+    The `qkernel` dialect says which operations run as one kernel, in which layout weights lie, and where in the arena each
+    intermediate result lives.
+
+    ```
+      qopt on stored types  --fuse-->  qkernel.kernel + qkernel.launch  --target-->  vector / scf / llvm
+      (level `quantized`)              (level `kernels`)                             (level `tiled`)
+    ```
+
+    A kernel holds the `qopt` operations that it fuses in its region, so meaning, reference and verifier come from them; a target
+    chooses how to compute them. A program is a function whose body is a list of launches.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::qopt::QOptDialect"];
+  let extraClassDeclaration = [{ void registerAttributes(); }];
+}
+
+#endif

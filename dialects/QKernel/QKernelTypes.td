@@ -1,0 +1,6 @@
+#ifndef QKERNEL_TYPES
+#define QKERNEL_TYPES
+
+include "QKernel/QKernelDialect.td"
+
+#endif

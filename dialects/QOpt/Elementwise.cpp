@@ -1,0 +1,114 @@
+#include "QOpt/Shapes.h"
+
+using namespace mlir;
+using namespace qopt;
+
+/// Broadcast shape of the operands with the given element type.
+static LogicalResult inferBroadcast(std::optional<Location> Loc, ValueRange Operands, Type Element,
+                                    SmallVectorImpl<Type> &Results) {
+  SmallVector<int64_t> Shape;
+  for (Value Operand : Operands) {
+    auto Joined = broadcastShapes(Shape, rankedType(Operand).getShape());
+    if (failed(Joined))
+      return emitOptionalError(Loc, "shapes do not broadcast: ", Operands.front().getType(), " and ",
+                               Operand.getType());
+    Shape = *Joined;
+  }
+  Results.push_back(RankedTensorType::get(Shape, Element));
+  return success();
+}
+
+static LogicalResult inferBroadcastDims(Operation *Op, ArrayRef<Dims> Operands,
+                                        SmallVectorImpl<Dims> &Results) {
+  Dims Joined = Operands.front();
+  for (ArrayRef<AffineExpr> Next : Operands.drop_front()) {
+    auto Wider = broadcastDims(Joined, Next);
+    if (failed(Wider))
+      return Op->emitOpError("operands have symbolic dimensions that do not broadcast");
+    Joined = *Wider;
+  }
+  Results.push_back(Joined);
+  return success();
+}
+
+static LogicalResult verifySameElementType(Operation *Op, Value Lhs, Value Rhs) {
+  Type A = rankedType(Lhs).getElementType(), B = rankedType(Rhs).getElementType();
+  if (A != B)
+    return Op->emitOpError() << "operands have element types " << A << " and " << B
+                             << "; insert a qopt.cast";
+  return success();
+}
+
+//===- unary ----------------------------------------------------------------------------------===//
+
+LogicalResult UnaryOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor Adaptor,
+                                        SmallVectorImpl<Type> &Results) {
+  Results.push_back(Adaptor.getInput().getType());
+  return success();
+}
+
+LogicalResult UnaryOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+  Results.push_back(Operands.front());
+  return success();
+}
+
+//===- binary ---------------------------------------------------------------------------------===//
+
+LogicalResult BinaryOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
+                                         SmallVectorImpl<Type> &Results) {
+  return inferBroadcast(Loc, Adaptor.getOperands(), rankedType(Adaptor.getLhs()).getElementType(),
+                        Results);
+}
+
+LogicalResult BinaryOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+  return inferBroadcastDims(*this, Operands, Results);
+}
+
+LogicalResult BinaryOp::verify() { return verifySameElementType(*this, getLhs(), getRhs()); }
+
+//===- compare --------------------------------------------------------------------------------===//
+
+LogicalResult CompareOp::inferReturnTypes(MLIRContext *Context, std::optional<Location> Loc,
+                                          Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
+  return inferBroadcast(Loc, Adaptor.getOperands(), IntegerType::get(Context, 1), Results);
+}
+
+LogicalResult CompareOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+  return inferBroadcastDims(*this, Operands, Results);
+}
+
+LogicalResult CompareOp::verify() { return verifySameElementType(*this, getLhs(), getRhs()); }
+
+//===- select ---------------------------------------------------------------------------------===//
+
+LogicalResult SelectOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
+                                         SmallVectorImpl<Type> &Results) {
+  return inferBroadcast(Loc, Adaptor.getOperands(), rankedType(Adaptor.getLhs()).getElementType(),
+                        Results);
+}
+
+LogicalResult SelectOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+  return inferBroadcastDims(*this, Operands, Results);
+}
+
+LogicalResult SelectOp::verify() {
+  if (!rankedType(getCondition()).getElementType().isInteger(1))
+    return emitOpError() << "condition must be a tensor of i1, found " << getCondition().getType();
+  return verifySameElementType(*this, getLhs(), getRhs());
+}
+
+//===- cast -----------------------------------------------------------------------------------===//
+
+LogicalResult CastOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+  Results.push_back(Operands.front());
+  return success();
+}
+
+LogicalResult CastOp::verify() {
+  RankedTensorType From = rankedType(getInput()), To = rankedType(getResult());
+  if (From.getShape() != To.getShape())
+    return emitOpError() << "changes the shape from " << From << " to " << To;
+  if (!From.getElementType().isIntOrFloat() || !To.getElementType().isIntOrFloat())
+    return emitOpError() << "converts plain numbers only, found " << From << " to " << To;
+  return success();
+}

@@ -1,0 +1,129 @@
+#include "QOpt/QOpt.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace qopt;
+
+#define GET_TYPEDEF_CLASSES
+#include "QOpt/QOptTypes.cpp.inc"
+
+void QOptDialect::registerTypes() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "QOpt/QOptTypes.cpp.inc"
+      >();
+}
+
+//===- !qopt.packed ---------------------------------------------------------------------------===//
+
+Type PackedType::parse(AsmParser &Parser) {
+  IntegerType Code;
+  int64_t Group = 0;
+  FloatType Scale;
+  bool Asymmetric = false;
+  if (Parser.parseLess() || Parser.parseType(Code) || Parser.parseComma() ||
+      Parser.parseKeyword("group") || Parser.parseEqual() || Parser.parseInteger(Group) ||
+      Parser.parseComma() || Parser.parseKeyword("scale") || Parser.parseEqual() ||
+      Parser.parseType(Scale))
+    return {};
+  if (succeeded(Parser.parseOptionalComma())) {
+    if (Parser.parseKeyword("asymmetric"))
+      return {};
+    Asymmetric = true;
+  }
+  if (Parser.parseGreater())
+    return {};
+  return Parser.getChecked<PackedType>(Parser.getContext(), Code, Group, Scale, Asymmetric);
+}
+
+void PackedType::print(AsmPrinter &Printer) const {
+  Printer << "<" << getCode() << ", group = " << getGroup() << ", scale = " << getScale();
+  if (getAsymmetric())
+    Printer << ", asymmetric";
+  Printer << ">";
+}
+
+LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> EmitError, IntegerType Code,
+                                 int64_t Group, FloatType Scale, bool Asymmetric) {
+  if (!Code.isSignless() || Code.getWidth() < 2 || Code.getWidth() > 8)
+    return EmitError() << "codes must be signless integers of 2 to 8 bits, found " << Code;
+  if (Group < 0)
+    return EmitError() << "a group has at least 1 element (0: the whole axis), found " << Group;
+  if (!Scale.isF16() && !Scale.isBF16() && !Scale.isF32())
+    return EmitError() << "scales must be f16, bf16 or f32, found " << Scale;
+  return success();
+}
+
+unsigned PackedType::getCodeBits() const { return getCode().getWidth(); }
+int64_t PackedType::getGroupSize() const { return getGroup(); }
+FloatType PackedType::getScaleType() const { return getScale(); }
+bool PackedType::hasZeroPoint() const { return getAsymmetric(); }
+int64_t PackedType::getImplicitZeroPoint() const { return 0; }
+int64_t PackedType::getCodeMin() const {
+  return getAsymmetric() ? 0 : -(int64_t(1) << (getCodeBits() - 1));
+}
+int64_t PackedType::getCodeMax() const {
+  return getAsymmetric() ? (int64_t(1) << getCodeBits()) - 1
+                         : (int64_t(1) << (getCodeBits() - 1)) - 1;
+}
+
+//===- !qopt.kv_cache -------------------------------------------------------------------------===//
+
+Type KVCacheType::parse(AsmParser &Parser) {
+  SmallVector<int64_t> Shape;
+  int64_t Capacity = ShapedType::kDynamic;
+  Type Key, Value;
+  if (Parser.parseLess() ||
+      Parser.parseDimensionList(Shape, /*allowDynamic=*/false, /*withTrailingX=*/false) ||
+      Parser.parseComma() || Parser.parseKeyword("capacity") || Parser.parseEqual())
+    return {};
+  if (failed(Parser.parseOptionalQuestion()) && Parser.parseInteger(Capacity))
+    return {};
+  if (Parser.parseComma() || Parser.parseKeyword("key") || Parser.parseEqual() ||
+      Parser.parseType(Key) || Parser.parseComma() || Parser.parseKeyword("value") ||
+      Parser.parseEqual() || Parser.parseType(Value) || Parser.parseGreater())
+    return {};
+  if (Shape.size() != 2) {
+    Parser.emitError(Parser.getNameLoc(), "expected heads x head size");
+    return {};
+  }
+  return Parser.getChecked<KVCacheType>(Parser.getContext(), Shape[0], Shape[1], Capacity, Key,
+                                        Value);
+}
+
+void KVCacheType::print(AsmPrinter &Printer) const {
+  Printer << "<" << getHeads() << "x" << getHeadSize() << ", capacity = ";
+  if (ShapedType::isDynamic(getCapacity()))
+    Printer << "?";
+  else
+    Printer << getCapacity();
+  Printer << ", key = " << getKey() << ", value = " << getValue() << ">";
+}
+
+LogicalResult KVCacheType::verify(function_ref<InFlightDiagnostic()> EmitError, int64_t Heads,
+                                  int64_t HeadSize, int64_t Capacity, Type Key, Type Value) {
+  if (Heads < 1 || HeadSize < 1)
+    return EmitError() << "heads and head size must be positive, found " << Heads << "x"
+                       << HeadSize;
+  if (!ShapedType::isDynamic(Capacity) && Capacity < 1)
+    return EmitError() << "capacity must be positive, found " << Capacity;
+  for (Type Stored : {Key, Value})
+    if (!Stored.isF16() && !Stored.isBF16() && !Stored.isF32())
+      return EmitError() << "a cache stores f32, f16 or bf16, found " << Stored;
+  return success();
+}
+
+//===- Helpers --------------------------------------------------------------------------------===//
+
+StoredTypeInterface qopt::getStoredElementType(Type Ty) {
+  if (auto Tensor = dyn_cast<TensorType>(Ty))
+    return dyn_cast<StoredTypeInterface>(Tensor.getElementType());
+  return nullptr;
+}
+
+RankedTensorType qopt::getReadType(RankedTensorType Ty, FloatType ReadAs) {
+  return getStoredElementType(Ty) ? Ty.clone(ReadAs) : Ty;
+}
