@@ -7,14 +7,16 @@ set(compiler_folders lib/Support lib/Analysis lib/Schemes lib/Reference lib/Impo
 qopt_add_folders(${runtime_folders})
 qopt_link_folders(qopt_runtime qopt-runtime FOLDERS ${runtime_folders}
   LIBS nlohmann_json::nlohmann_json PkgConfig::LIBZIP PkgConfig::XXHASH Threads::Threads ${CMAKE_DL_LIBS})
-add_library(QOpt::Runtime ALIAS qopt_runtime)
+if(TARGET qopt_runtime)
+  add_library(QOpt::Runtime ALIAS qopt_runtime)
+endif()
 
 if(QOPT_COMPILER)
   qopt_add_folders(${dialect_folders} ${compiler_folders})
   qopt_order_after_tablegen(${dialect_folders} ${compiler_folders})
   qopt_link_folders(qopt_dialects QOptDialects FOLDERS ${dialect_folders} LIBS qopt_llvm)
   qopt_link_folders(qopt_compiler QOpt FOLDERS ${compiler_folders} OBJECTS qopt_onnx_proto
-    LIBS qopt_dialects qopt_runtime qopt_llvm protobuf::libprotobuf-lite ${QOPT_LLD_ELF} ${QOPT_LLD_COMMON})
+    LIBS qopt_dialects $<TARGET_NAME_IF_EXISTS:qopt_runtime> qopt_llvm protobuf::libprotobuf-lite ${QOPT_LLD_ELF} ${QOPT_LLD_COMMON})
   add_library(QOpt::Dialects ALIAS qopt_dialects)
   add_library(QOpt::Compiler ALIAS qopt_compiler)
 endif()

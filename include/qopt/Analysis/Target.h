@@ -1,0 +1,77 @@
+//===- Target.h - what the compiler asks of a target ------------------------------------------===//
+//
+// The interface between the shared levels and a back end. Nothing above Targets/ knows more about a machine.
+//
+// A kernel's buffers, in the order in which a launch passes them:
+//   1. every operand of the launch: a tensor is one buffer; a !qopt.kv_cache is two (keys, values);
+//   2. every result that is a tensor (a cache is updated in place and is not passed again);
+//   3. the tables that the target asked for (KernelPlan::Tables).
+//
+//===------------------------------------------------------------------------------------------===//
+#ifndef QOPT_ANALYSIS_TARGET_H
+#define QOPT_ANALYSIS_TARGET_H
+
+#include "QKernel/QKernel.h"
+
+namespace qopt {
+
+/// Cosines and sines that the runtime computes at load: f32 [positions][2][n], for each position the n cosines of
+/// position * frequency, then the n sines, all times `Scale`.
+struct RotaryTable {
+  llvm::SmallVector<float> InverseFrequencies;
+  float Scale = 1.0f;
+  /// Number of positions; 0 means as many as the program's context.
+  int64_t Positions = 0;
+  bool operator==(const RotaryTable &Other) const {
+    return InverseFrequencies == Other.InverseFrequencies && Scale == Other.Scale && Positions == Other.Positions;
+  }
+};
+
+/// How a target runs one kernel.
+struct KernelPlan {
+  /// The lowering that took the kernel, as --explain names it.
+  std::string Lowering;
+  /// Number of independent work items, over the program's symbols (in the order the kernel declares them).
+  mlir::AffineExpr Items;
+  /// Bytes private to each worker, over the program's symbols.
+  mlir::AffineExpr ScratchBytes;
+  llvm::SmallVector<RotaryTable> Tables;
+};
+
+/// One compiled version of a kernel.
+struct KernelVariant {
+  std::string Isa;
+  std::string Symbol;
+};
+
+/// The code of a program.
+struct CompiledModule {
+  /// File name in the artefact ("module.so").
+  std::string FileName;
+  std::string Bytes;
+  /// For each kernel by symbol name: its versions, best first.
+  llvm::StringMap<llvm::SmallVector<KernelVariant>> Variants;
+};
+
+class Target {
+public:
+  virtual ~Target() = default;
+  virtual llvm::StringRef getName() const = 0;
+
+  /// Layout of a weight that the given kernels (and argument numbers) read: one layout serves all of them.
+  virtual qkernel::WeightLayoutInterface
+  chooseLayout(WeightOp Weight, llvm::ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const = 0;
+
+  /// Bytes of each side of a cache for one row of the batch; the capacity is known.
+  virtual std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const = 0;
+
+  /// Chooses a lowering; a kernel that nobody matches is an error naming it.
+  virtual mlir::FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const = 0;
+
+  /// Compiles all kernels of the module. `Layouts` of weights are on the kernels' arguments as `qkernel.layout`.
+  virtual mlir::FailureOr<CompiledModule> compile(mlir::ModuleOp Module) const = 0;
+};
+
+} // namespace qopt
+
+#endif // QOPT_ANALYSIS_TARGET_H

@@ -1,0 +1,16 @@
+//===- Register.h - explicit registration of everything ---------------------------------------===//
+#ifndef QOPT_PIPELINES_REGISTER_H
+#define QOPT_PIPELINES_REGISTER_H
+
+namespace mlir {
+class DialectRegistry;
+}
+
+namespace qopt {
+/// The dialects of all levels, and the translations that the targets need.
+void registerAllDialects(mlir::DialectRegistry &Registry);
+/// All passes, by their command-line names.
+void registerAllPasses();
+} // namespace qopt
+
+#endif // QOPT_PIPELINES_REGISTER_H
