@@ -18,6 +18,8 @@ path = [os.path.join(config.qopt_build, "bin"), config.llvm_tools, os.path.dirna
 config.environment["PATH"] = os.pathsep.join(p for p in path if p)
 config.environment["PYTHONPATH"] = os.path.join(config.qopt_source, "python")
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+# LLVM's allocators mark memory as poisoned only where LLVM itself was built with the sanitizer; ours is not.
+config.environment["ASAN_OPTIONS"] = "allow_user_poisoning=0"
 for name in ("QOPT_ISA", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
