@@ -4,6 +4,7 @@
 usage: run.py BUILD/test [lit options or tests]
 """
 
+import glob
 import importlib.util
 import json
 import os
@@ -27,7 +28,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         report = os.path.join(scratch, "report.json")
         suites = [folder]
-        if os.path.exists(os.path.join(folder, "unit", "lit.site.cfg.py")):
+        if glob.glob(os.path.join(folder, "unit", "*Tests")):
             suites.append(os.path.join(folder, "unit"))
         command = [sys.executable, "-c", "from lit.main import main; main()", "-sv", "--output", report]
         # A test that hangs is a failure with a name; lit needs psutil to end it.
