@@ -10,10 +10,10 @@
  *     return qopt_error_status(error);
  *   }
  *
- * Conventions. A function that can fail returns a qopt_status and, when `error` is not NULL, stores a
- * new error there (release it with qopt_error_free). Nothing else is changed by a call that fails,
- * except where a function says so. Sizes are bytes or elements as named; tensors are dense and
- * row-major. Strings belong to the object they were asked of.
+ * Conventions. A function that can fail returns a qopt_status and, when `error` is not NULL, stores
+ * a new error there (release it with qopt_error_free). Nothing else is changed by a call that
+ * fails, except where a function says so. Sizes are bytes or elements as named; tensors are dense
+ * and row-major. Strings belong to the object they were asked of.
  *
  * Threads. A program may be used by several threads; a session by one at a time. Sessions of one
  * program share its mapped weights, its code and its worker threads, so their steps take turns.
@@ -61,8 +61,8 @@ void qopt_error_free(qopt_error *error);
 
 /* ---- Programs ---- */
 
-/* The host's own thread pool: calls body(body_context, i) once for each i in [0, count), possibly at
- * the same time, and returns when all have returned. */
+/* The host's own thread pool: calls body(body_context, i) once for each i in [0, count), possibly
+ * at the same time, and returns when all have returned. */
 typedef void (*qopt_parallel_for)(void *host_context, void (*body)(void *body_context, int64_t i),
                                   void *body_context, int64_t count);
 
@@ -106,9 +106,19 @@ const char *qopt_program_isa(const qopt_program *program);
 /* ---- Tensors ---- */
 
 typedef enum qopt_type {
-  QOPT_F64, QOPT_F32, QOPT_F16, QOPT_BF16,
-  QOPT_I64, QOPT_I32, QOPT_I16, QOPT_I8,
-  QOPT_U64, QOPT_U32, QOPT_U16, QOPT_U8, QOPT_BOOL
+  QOPT_F64,
+  QOPT_F32,
+  QOPT_F16,
+  QOPT_BF16,
+  QOPT_I64,
+  QOPT_I32,
+  QOPT_I16,
+  QOPT_I8,
+  QOPT_U64,
+  QOPT_U32,
+  QOPT_U16,
+  QOPT_U8,
+  QOPT_BOOL
 } qopt_type;
 
 #define QOPT_MAX_RANK 8
@@ -146,15 +156,15 @@ void qopt_session_free(qopt_session *session);
 /* Decoder: appends tokens to each row and computes logits.
  *   ids           [batch][tokens]; row b holds counts[b] ids, the rest of its columns is ignored
  *   batch         the rows stepped: rows 0 … batch-1; 1 <= batch <= rows of the session
- *   tokens        columns of `ids`, at least 1; what exceeds info.chunk is computed in several steps
- *   counts        [batch], 0 <= counts[b] <= tokens; NULL: all are `tokens`. At least one is not 0.
- *   logits_wanted for how many of each row's last new tokens; 0 … tokens
- *   logits        [batch][logits_wanted][vocabulary] f32, may be NULL if none are wanted. A row with
- *                 fewer new tokens than wanted fills its last columns and leaves the others alone:
- *                 its last token's logits are always in column logits_wanted - 1.
- * Ids out of range (QOPT_BAD_INPUT) and rows that would exceed the context (QOPT_RESOURCE_LIMIT) are
- * refused before anything is computed. A row that is full may not be stepped past, not even with
- * count 0, because kernels compute its column too: reset or truncate it first. */
+ *   tokens        columns of `ids`, at least 1; what exceeds info.chunk is computed in several
+ * steps counts        [batch], 0 <= counts[b] <= tokens; NULL: all are `tokens`. At least one is
+ * not 0. logits_wanted for how many of each row's last new tokens; 0 … tokens logits
+ * [batch][logits_wanted][vocabulary] f32, may be NULL if none are wanted. A row with fewer new
+ * tokens than wanted fills its last columns, so that its last token's logits are always in column
+ * logits_wanted - 1; its other columns then hold anything. Ids out of range (QOPT_BAD_INPUT) and
+ * rows that would exceed the context (QOPT_RESOURCE_LIMIT) are refused before anything is computed.
+ * A row that is full may not be stepped past, not even with count 0, because kernels compute its
+ * column too: reset or truncate it first. */
 qopt_status qopt_session_decode(qopt_session *session, const int64_t *ids, int64_t batch,
                                 int64_t tokens, const int64_t *counts, int64_t logits_wanted,
                                 float *logits, qopt_error **error);
