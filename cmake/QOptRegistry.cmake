@@ -33,7 +33,8 @@ ${calls}}
 endfunction()
 
 # qopt_add_passes(): every X.td of the current folder, beside X.cpp, declares the pass; the generated
-# registration function of folder F is `void qopt::registerFPasses()`.
+# registration function of folder F is `void qopt::registerFPasses()`, and "qopt/Passes/F.h" (generated) declares it and
+# `qopt::createX(...)` for every pass.
 function(qopt_add_passes)
   file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   qopt_folder_target(${folder} component)
@@ -44,12 +45,15 @@ function(qopt_add_passes)
   set(text "// Generated from the .td files of the folder.\n#include \"mlir/Pass/Pass.h\"\n#include \"mlir/Pass/PassRegistry.h\"\n")
   set(includes)
   set(calls)
+  set(declarations)
   foreach(td IN LISTS tds)
     get_filename_component(stem ${td} NAME_WE)
     qopt_tablegen(${stem}.td ${stem}.h.inc -gen-pass-decls -name=${stem})
     string(APPEND includes "#define GEN_PASS_DECL\n#include \"${CMAKE_CURRENT_BINARY_DIR}/${stem}.h.inc\"\n")
     string(APPEND includes "#define GEN_PASS_REGISTRATION\n#include \"${CMAKE_CURRENT_BINARY_DIR}/${stem}.h.inc\"\n")
     string(APPEND calls "  register${stem}();\n")
+    string(TOUPPER ${stem} upper)
+    string(APPEND declarations "#define GEN_PASS_DECL_${upper}\n#include \"${CMAKE_CURRENT_BINARY_DIR}/${stem}.h.inc\"\n")
   endforeach()
   add_custom_target(${component}-tablegen DEPENDS ${qopt_generated})
   set_property(GLOBAL APPEND PROPERTY QOPT_TABLEGEN_TARGETS ${component}-tablegen)
@@ -61,6 +65,16 @@ ${includes}
 void register${family}Passes() {
 ${calls}}
 } // namespace qopt
+")
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/include/qopt/Passes/${family}.h @ONLY CONTENT
+"// Generated from the .td files of lib/Passes/${family}.
+#ifndef QOPT_PASSES_${family}_H
+#define QOPT_PASSES_${family}_H
+#include \"mlir/Pass/Pass.h\"
+namespace qopt {
+void register${family}Passes();
+${declarations}} // namespace qopt
+#endif
 ")
   target_sources(${component} PRIVATE ${out})
   target_include_directories(${component} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})

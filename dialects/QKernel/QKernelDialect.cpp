@@ -118,3 +118,25 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &Tables) {
     return emitOpError() << "expects results of other types than '" << getKernel() << "' gives";
   return success();
 }
+
+LogicalResult LaunchOp::inferResultDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &Results) {
+  auto Kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!Kernel)
+    return emitOpError() << "'" << getKernel() << "' does not name a qkernel.kernel";
+  for (auto [I, Ty] : llvm::enumerate(getResultTypes())) {
+    auto Map = Kernel.getResultAttrOfType<AffineMapAttr>(I, QOptDialect::getDimsAttrName());
+    auto Tensor = dyn_cast<RankedTensorType>(Ty);
+    if (Map)
+      Results.emplace_back(Map.getValue().getResults());
+    else if (!Tensor)
+      Results.emplace_back();
+    else if (Tensor.hasStaticShape())
+      Results.push_back(llvm::map_to_vector<4>(Tensor.getShape(), [&](int64_t Size) {
+        return getAffineConstantExpr(Size, getContext());
+      }));
+    else
+      return emitOpError() << "result " << I << " of '" << getKernel() << "' has no '"
+                           << QOptDialect::getDimsAttrName() << "'";
+  }
+  return success();
+}

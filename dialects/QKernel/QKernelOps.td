@@ -3,6 +3,7 @@
 
 include "QKernel/QKernelDialect.td"
 include "QKernel/QKernelAttributes.td"
+include "QOpt/QOptInterfaces.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/IR/CommonAttrConstraints.td"
 include "mlir/IR/SymbolInterfaces.td"
@@ -17,7 +18,8 @@ def QKernel_KernelOp : QKernel_Op<"kernel", [FunctionOpInterface, IsolatedFromAb
   let summary = "Operations that run as one kernel";
   let description = [{
     The body is a list of `qopt` operations on the arguments. `kind` names the family that a target's lowerings match
-    (`contraction`, `attention`, `append`, `gather`, `elementwise`, …). Arguments carry `qopt.dims` over the kernel's `qopt.symbols`. `lowering` names the
+    (`contraction`, `attention`, `append`, `gather`, `elementwise`, …). Arguments and results carry `qopt.dims` over the kernel's
+    `qopt.symbols`, which are those of the program in the same order. `lowering` names the
     lowering that a target chose.
 
     ```mlir
@@ -46,7 +48,7 @@ def QKernel_YieldOp : QKernel_Op<"yield", [Pure, Terminator, ReturnLike, ParentO
   let hasVerifier = 1;
 }
 
-def QKernel_LaunchOp : QKernel_Op<"launch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def QKernel_LaunchOp : QKernel_Op<"launch", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<QOpt_DimsOpInterface>]> {
   let summary = "Runs a kernel";
   let description = [{
     `label` is the name that reports use. `arena`, set by memory planning, gives the byte offset of each result in the arena, -1 where the result is an output of the

@@ -84,13 +84,15 @@ LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
                                          SmallVectorImpl<Type> &Results) {
   RankedTensorType Ty = rankedType(Adaptor.getInput());
   SmallVector<int64_t> Shape;
+  // The parser infers types before it fills in defaults.
+  BoolAttr KeepDims = Adaptor.getProperties().keep_dims;
   for (int64_t Axis : Adaptor.getAxes())
     if (Axis < 0 || Axis >= Ty.getRank())
       return emitOptionalError(Loc, "axis ", Axis, " is out of range for rank ", Ty.getRank());
   for (int64_t I = 0; I < Ty.getRank(); ++I) {
     if (!llvm::is_contained(Adaptor.getAxes(), I))
       Shape.push_back(Ty.getDimSize(I));
-    else if (Adaptor.getKeepDims())
+    else if (!KeepDims || KeepDims.getValue())
       Shape.push_back(1);
   }
   Results.push_back(Ty.clone(Shape));

@@ -194,7 +194,9 @@ LogicalResult ConcatOp::verify() {
 LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
                                          SmallVectorImpl<Type> &Results) {
   RankedTensorType Table = rankedType(Adaptor.getTable()), Indices = rankedType(Adaptor.getIndices());
-  int64_t Axis = Adaptor.getAxis();
+  // The parser infers types before it fills in defaults.
+  IntegerAttr AxisAttr = Adaptor.getProperties().axis;
+  int64_t Axis = AxisAttr ? AxisAttr.getInt() : 0;
   if (Axis < 0 || Axis >= Table.getRank())
     return emitOptionalError(Loc, "axis ", Axis, " is out of range for rank ", Table.getRank());
   SmallVector<int64_t> Shape(Table.getShape().take_front(Axis));

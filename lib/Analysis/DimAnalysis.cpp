@@ -61,6 +61,11 @@ LogicalResult DimAnalysis::visit(Operation *Op) {
   return success();
 }
 
+void DimAnalysis::copyDims(Value From, Value To) {
+  Dims Known(getDims(From));
+  ValueDims[To] = Known;
+}
+
 ArrayRef<AffineExpr> DimAnalysis::getDims(Value Value) const {
   auto It = ValueDims.find(Value);
   return It == ValueDims.end() ? ArrayRef<AffineExpr>() : ArrayRef<AffineExpr>(It->second);

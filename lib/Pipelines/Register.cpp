@@ -1,5 +1,7 @@
 #include "qopt/Pipelines/Register.h"
 
+#include "qopt/Passes/Fusion.h"
+
 #include "QKernel/QKernel.h"
 #include "QOpt/QOpt.h"
 
@@ -21,4 +23,5 @@ void qopt::registerAllDialects(DialectRegistry &Registry) {
 void qopt::registerAllPasses() {
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
+  registerFusionPasses();
 }

@@ -21,6 +21,9 @@ public:
   /// Dimensions of a tensor value; empty for a cache or a scalar.
   llvm::ArrayRef<mlir::AffineExpr> getDims(mlir::Value Value) const;
 
+  /// Gives a value that replaces another the same dimensions.
+  void copyDims(mlir::Value From, mlir::Value To);
+
   /// Computes the results of one more operation whose operands are known, for passes that build as they go.
   mlir::LogicalResult visit(mlir::Operation *Op);
 

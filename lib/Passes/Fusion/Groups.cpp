@@ -1,0 +1,353 @@
+#include "Groups.h"
+
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace qopt;
+
+bool qopt::isRecomputed(Operation *Op) { return isa<ConstantOp, PositionsOp>(Op); }
+
+/// Operations that are neither grouped nor launched.
+static bool isOutsideKernels(Operation *Op) {
+  return isa<UseWeightOp>(Op) || Op->hasTrait<OpTrait::IsTerminator>();
+}
+
+static bool isElementwise(Operation *Op) {
+  return isa<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp>(Op);
+}
+
+static bool isNorm(Operation *Op) { return isa_and_nonnull<RMSNormOp, LayerNormOp>(Op); }
+
+/// The family of an operation that stands alone.
+static StringRef kindOf(Operation *Op) {
+  return llvm::TypeSwitch<Operation *, StringRef>(Op)
+      .Case<LinearOp>([](auto) { return "contraction"; })
+      .Case<KVAppendOp>([](auto) { return "append"; })
+      .Case<CachedAttentionOp>([](auto) { return "attention"; })
+      .Case<GatherOp>([](auto) { return "gather"; })
+      .Case<RMSNormOp, LayerNormOp>([](auto) { return "norm"; })
+      .Case<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp>([](auto) { return "elementwise"; })
+      .Default([](auto) { return "generic"; });
+}
+
+namespace {
+
+/// A partition of the function's operations into groups, refined by joining.
+class Partition {
+public:
+  explicit Partition(func::FuncOp Function) : Function(Function) {
+    unsigned Index = 0;
+    for (Operation &Op : Function.getBody().front()) {
+      Order[&Op] = Index++;
+      if (isOutsideKernels(&Op) || isRecomputed(&Op))
+        continue;
+      GroupOf[&Op] = Groups.size();
+      Groups.push_back({{&Op}, kindOf(&Op).str()});
+    }
+  }
+
+  bool contains(Operation *Op) const { return Op && GroupOf.count(Op); }
+  unsigned groupOf(Operation *Op) const { return GroupOf.lookup(Op); }
+  bool sameGroup(Operation *A, Operation *B) const { return groupOf(A) == groupOf(B); }
+  const Group &get(Operation *Op) const { return Groups[groupOf(Op)]; }
+
+  /// Joins the group of `From` into the group of `Into` unless a value would have to leave and come back.
+  bool join(Operation *Into, Operation *From) {
+    unsigned A = groupOf(Into), B = groupOf(From);
+    if (A == B)
+      return true;
+    if (reachesThroughOthers(A, B) || reachesThroughOthers(B, A))
+      return false;
+    for (Operation *Op : Groups[B].Ops)
+      GroupOf[Op] = A;
+    llvm::append_range(Groups[A].Ops, Groups[B].Ops);
+    llvm::sort(Groups[A].Ops, [&](Operation *X, Operation *Y) { return Order[X] < Order[Y]; });
+    Groups[B].Ops.clear();
+    return true;
+  }
+
+  /// Groups in an order in which each follows what it reads; among those that can run, the earliest first.
+  SmallVector<Group> inOrder() const;
+
+private:
+  /// Groups that read a value of group `Index`.
+  llvm::SmallSetVector<unsigned, 8> successors(unsigned Index) const {
+    llvm::SmallSetVector<unsigned, 8> Result;
+    for (Operation *Op : Groups[Index].Ops)
+      for (Operation *User : Op->getUsers()) {
+        if (GroupOf.count(User))
+          Result.insert(GroupOf.lookup(User));
+        else if (isRecomputed(User))
+          for (Operation *Reader : User->getUsers())
+            if (GroupOf.count(Reader))
+              Result.insert(GroupOf.lookup(Reader));
+      }
+    Result.remove(Index);
+    return Result;
+  }
+
+  /// Whether a path of at least one other group leads from `From` to `To`.
+  bool reachesThroughOthers(unsigned From, unsigned To) const {
+    SmallVector<unsigned> Work;
+    llvm::SmallDenseSet<unsigned> Seen;
+    for (unsigned Next : successors(From))
+      if (Next != To && Seen.insert(Next).second)
+        Work.push_back(Next);
+    while (!Work.empty())
+      for (unsigned Next : successors(Work.pop_back_val())) {
+        if (Next == To)
+          return true;
+        if (Seen.insert(Next).second)
+          Work.push_back(Next);
+      }
+    return false;
+  }
+
+  func::FuncOp Function;
+  SmallVector<Group> Groups;
+  llvm::DenseMap<Operation *, unsigned> GroupOf;
+  llvm::DenseMap<Operation *, unsigned> Order;
+};
+
+} // namespace
+
+SmallVector<Group> Partition::inOrder() const {
+  llvm::DenseMap<unsigned, unsigned> Waiting;
+  for (unsigned I = 0; I < Groups.size(); ++I)
+    for (unsigned Next : successors(I))
+      ++Waiting[Next];
+  // The position of a group is that of its first operation.
+  auto Position = [&](unsigned I) { return Order.lookup(Groups[I].Ops.front()); };
+  std::set<std::pair<unsigned, unsigned>> Ready;
+  for (unsigned I = 0; I < Groups.size(); ++I)
+    if (!Groups[I].Ops.empty() && !Waiting.lookup(I))
+      Ready.insert({Position(I), I});
+  SmallVector<Group> Result;
+  while (!Ready.empty()) {
+    unsigned Index = Ready.begin()->second;
+    Ready.erase(Ready.begin());
+    Result.push_back(Groups[Index]);
+    for (unsigned Next : successors(Index))
+      if (--Waiting[Next] == 0)
+        Ready.insert({Position(Next), Next});
+  }
+  return Result;
+}
+
+//===- Joining rules --------------------------------------------------------------------------===//
+
+/// Contractions that read the same value share one read of it.
+static void joinSharedInputs(func::FuncOp Function, Partition &Parts) {
+  llvm::MapVector<Value, LinearOp> FirstReader;
+  Function.walk([&](LinearOp Linear) {
+    auto [It, Inserted] = FirstReader.insert({Linear.getInput(), Linear});
+    if (!Inserted)
+      Parts.join(It->second, Linear);
+  });
+}
+
+/// Whether every reader of the operation is in the group of `Member`.
+static bool onlyReadBy(Operation *Op, Operation *Member, const Partition &Parts) {
+  return llvm::all_of(Op->getUsers(), [&](Operation *User) {
+    return Parts.contains(User) && Parts.sameGroup(User, Member);
+  });
+}
+
+/// A norm that only one group of contractions reads runs in its prologue, and so does the choice of the last tokens.
+static void joinPrologues(func::FuncOp Function, Partition &Parts) {
+  Function.walk([&](LinearOp Linear) {
+    Operation *Norm = Linear.getInput().getDefiningOp();
+    if (!isNorm(Norm) || !onlyReadBy(Norm, Linear, Parts) || !Parts.join(Linear, Norm))
+      return;
+    Operation *Last = Norm->getOperand(0).getDefiningOp();
+    if (isa_and_nonnull<TakeLastOp>(Last) && onlyReadBy(Last, Linear, Parts))
+      Parts.join(Linear, Last);
+  });
+}
+
+static bool sameShape(Value A, Value B) {
+  return cast<RankedTensorType>(A.getType()).getShape() ==
+         cast<RankedTensorType>(B.getType()).getShape();
+}
+
+/// Whether a result of a group can be changed in place of being written: one reader, or all of them in the group.
+static bool canAbsorb(Value Result, Operation *Reader, const Partition &Parts) {
+  return llvm::all_of(Result.getUsers(), [&](Operation *User) {
+    return User == Reader ||
+           (Parts.contains(User) && Parts.sameGroup(User, Result.getDefiningOp()));
+  });
+}
+
+/// The last axis of an operand of an epilogue must be a vector or the whole shape: nothing that is larger than the result.
+static bool fitsEpilogue(Operation *Op) {
+  return llvm::all_of(Op->getOperands(), [&](Value Operand) {
+    auto Ty = cast<RankedTensorType>(Operand.getType());
+    return Ty.getRank() <= 1 || sameShape(Operand, Op->getResult(0));
+  });
+}
+
+/// Elementwise operations that follow contractions become their epilogue: bias, activation, product, residual.
+static void joinEpilogues(func::FuncOp Function, Partition &Parts) {
+  Function.walk([&](Operation *Op) {
+    if (!Parts.contains(Op) || !isElementwise(Op) || !fitsEpilogue(Op))
+      return;
+    for (Value Operand : Op->getOperands()) {
+      Operation *Producer = Operand.getDefiningOp();
+      if (!Parts.contains(Producer) || Parts.get(Producer).Kind != "contraction" || isNorm(Producer) ||
+          isa<TakeLastOp>(Producer) || !sameShape(Operand, Op->getResult(0)) ||
+          !canAbsorb(Operand, Op, Parts))
+        continue;
+      if (Parts.join(Producer, Op))
+        break;
+    }
+  });
+}
+
+/// The append to a cache turns the new keys, and the queries that will read the cache, on the way.
+static void joinAppends(func::FuncOp Function, Partition &Parts) {
+  Function.walk([&](KVAppendOp Append) {
+    auto JoinRotary = [&](Value Turned) {
+      auto Rotary = Turned.getDefiningOp<RotaryOp>();
+      if (Rotary && Rotary->hasOneUse() && Rotary.getPositions().getDefiningOp<PositionsOp>())
+        Parts.join(Append, Rotary);
+    };
+    JoinRotary(Append.getKey());
+    for (Operation *Reader : Append.getResult().getUsers())
+      if (auto Attention = dyn_cast<CachedAttentionOp>(Reader))
+        JoinRotary(Attention.getQuery());
+  });
+}
+
+/// A cast of gathered rows happens while they are copied.
+static void joinGatherCasts(func::FuncOp Function, Partition &Parts) {
+  Function.walk([&](CastOp Cast) {
+    auto Gather = Cast.getInput().getDefiningOp<GatherOp>();
+    if (Gather && Gather->hasOneUse())
+      Parts.join(Gather, Cast);
+  });
+}
+
+/// Chains of elementwise operations on one shape.
+static void joinElementwise(func::FuncOp Function, Partition &Parts) {
+  Function.walk([&](Operation *Op) {
+    if (!Parts.contains(Op) || Parts.get(Op).Kind != "elementwise")
+      return;
+    for (Value Operand : Op->getOperands()) {
+      Operation *Producer = Operand.getDefiningOp();
+      if (Parts.contains(Producer) && Parts.get(Producer).Kind == "elementwise" &&
+          sameShape(Operand, Op->getResult(0)) && canAbsorb(Operand, Op, Parts))
+        Parts.join(Producer, Op);
+    }
+  });
+}
+
+/// The bytes of a reshaped value are those of its input: the reshape joins the kernel that makes them.
+static void joinReshapes(func::FuncOp Function, Partition &Parts) {
+  Function.walk([&](ReshapeOp Reshape) {
+    Operation *Producer = Reshape.getInput().getDefiningOp();
+    if (!Parts.contains(Producer) || !Reshape.getInput().hasOneUse())
+      return;
+    StringRef Kind = Parts.get(Producer).Kind;
+    if (Kind == "contraction" || Kind == "attention" || Kind == "elementwise" || Kind == "gather")
+      Parts.join(Producer, Reshape);
+  });
+}
+
+SmallVector<Group> qopt::formGroups(func::FuncOp Function) {
+  Partition Parts(Function);
+  joinSharedInputs(Function, Parts);
+  joinPrologues(Function, Parts);
+  joinEpilogues(Function, Parts);
+  joinAppends(Function, Parts);
+  joinGatherCasts(Function, Parts);
+  joinElementwise(Function, Parts);
+  // Last: a reshape must not hide a producer from the rules above.
+  joinReshapes(Function, Parts);
+  return Parts.inOrder();
+}
+
+SmallVector<Group> qopt::formSingleGroups(func::FuncOp Function) {
+  return Partition(Function).inOrder();
+}
+
+//===- Boundary and label ---------------------------------------------------------------------===//
+
+std::pair<SmallVector<Value>, SmallVector<Value>> qopt::getBoundary(const Group &Group) {
+  llvm::SmallPtrSet<Operation *, 8> Members(Group.Ops.begin(), Group.Ops.end());
+  llvm::SetVector<Value> Inputs;
+  SmallVector<Value> Outputs;
+  auto AddInput = [&](Value Operand) {
+    if (!Operand.getDefiningOp() || !Members.contains(Operand.getDefiningOp()))
+      Inputs.insert(Operand);
+  };
+  for (Operation *Op : Group.Ops) {
+    for (Value Operand : Op->getOperands()) {
+      Operation *Producer = Operand.getDefiningOp();
+      if (Producer && isRecomputed(Producer))
+        llvm::for_each(Producer->getOperands(), AddInput);
+      else
+        AddInput(Operand);
+    }
+    for (Value Result : Op->getResults())
+      if (llvm::any_of(Result.getUsers(), [&](Operation *User) { return !Members.contains(User); }))
+        Outputs.push_back(Result);
+  }
+  return {Inputs.takeVector(), Outputs};
+}
+
+/// "layers.0.attn.q" and "layers.0.attn.k" are "layers.0.attn.{q,k}".
+static std::string joinNames(ArrayRef<StringRef> Names) {
+  if (Names.size() == 1)
+    return Names.front().str();
+  StringRef Prefix = Names.front().rsplit('.').first;
+  SmallVector<StringRef> Tails;
+  for (StringRef Name : Names) {
+    auto [Head, Tail] = Name.rsplit('.');
+    if (Head != Prefix || Tail.empty())
+      return llvm::join(Names, "+");
+    Tails.push_back(Tail);
+  }
+  return (Prefix + ".{" + llvm::join(Tails, ",") + "}").str();
+}
+
+/// Name of the cache that a value is or was appended to.
+static StringRef cacheName(Value Cache) {
+  while (auto Append = Cache.getDefiningOp<KVAppendOp>())
+    Cache = Append.getCache();
+  auto Argument = dyn_cast<BlockArgument>(Cache);
+  if (!Argument)
+    return "cache";
+  auto Function = cast<FunctionOpInterface>(Argument.getOwner()->getParentOp());
+  auto Name = Function.getArgAttrOfType<StringAttr>(Argument.getArgNumber(), QOptDialect::getNameAttrName());
+  return Name ? Name.getValue() : "cache";
+}
+
+/// Whether a table is gathered too: then the contraction with it is the head that is tied to the embedding.
+static bool isGathered(UseWeightOp Table) {
+  return llvm::any_of(Table->getParentOfType<func::FuncOp>().getOps<GatherOp>(), [&](GatherOp Gather) {
+    auto Use = Gather.getTable().getDefiningOp<UseWeightOp>();
+    return Use && Use.getWeight() == Table.getWeight();
+  });
+}
+
+std::string qopt::getLabel(const Group &Group) {
+  SmallVector<StringRef> Weights;
+  for (Operation *Op : Group.Ops) {
+    Value Named = llvm::TypeSwitch<Operation *, Value>(Op)
+                      .Case<LinearOp>([](LinearOp Linear) { return Linear.getWeight(); })
+                      .Case<GatherOp>([](GatherOp Gather) { return Gather.getTable(); })
+                      .Case<RMSNormOp, LayerNormOp>([&](auto Norm) {
+                        return Group.Kind == "norm" ? Norm.getScale() : Value();
+                      })
+                      .Default([](auto) { return Value(); });
+    if (auto Use = Named ? Named.getDefiningOp<UseWeightOp>() : nullptr)
+      Weights.push_back(isa<LinearOp>(Op) && isGathered(Use) ? "head" : Use.getWeight());
+    if (auto Append = dyn_cast<KVAppendOp>(Op))
+      return (cacheName(Append.getCache()).rsplit('.').first + ".append").str();
+    if (auto Attention = dyn_cast<CachedAttentionOp>(Op))
+      return (cacheName(Attention.getCache()).rsplit('.').first + ".attention").str();
+  }
+  if (!Weights.empty())
+    return joinNames(Weights);
+  return Group.Ops.back()->getName().stripDialect().str();
+}
