@@ -1,0 +1,63 @@
+//===- WeightReader.h - the values of a weight, row by row ------------------------------------===//
+//
+// A weight is a reference: sources (ranges of files) and steps (transpose, slice, reshape, cast, scale). The reader
+// evaluates them for as many rows as asked, reading mapped files and holding nothing but the rows.
+//
+//===------------------------------------------------------------------------------------------===//
+#ifndef QOPT_ANALYSIS_WEIGHTREADER_H
+#define QOPT_ANALYSIS_WEIGHTREADER_H
+
+#include "QOpt/QOpt.h"
+#include "qopt/Base/Status.h"
+
+#include <functional>
+
+namespace qopt {
+
+/// Gives the bytes of a source file by its name relative to the model's folder; they stay mapped while the reader lives.
+using SourceBytes = std::function<Result<llvm::ArrayRef<char>>(llvm::StringRef File)>;
+
+class WeightReader {
+public:
+  /// Errors: BadInput where a source lies outside its file.
+  static Result<WeightReader> open(WeightOp Weight, const SourceBytes &Bytes);
+
+  /// A weight is seen as rows: all axes but the last one (a vector is one row).
+  int64_t getRows() const { return Rows; }
+  int64_t getColumns() const { return Columns; }
+
+  /// Writes rows `First .. First + Count - 1` as f32 values, row-major, to `Out`. Safe to call from several threads.
+  void readRows(int64_t First, int64_t Count, float *Out) const;
+
+private:
+  /// Where the elements of a shape lie in the elements of the view below (or of the sources).
+  struct View {
+    llvm::SmallVector<int64_t, 4> Shape;
+    llvm::SmallVector<int64_t, 4> Strides;
+    int64_t Offset = 0;
+    bool isRowMajor() const;
+    int64_t position(int64_t Element) const;
+  };
+  /// A cast or a scale, applied to each value in order.
+  struct ValueStep {
+    enum { ToF16, ToBF16, Scale } Kind;
+    float Factor;
+  };
+  enum class Element { F32, F16, BF16, F64 };
+
+  void applyStep(mlir::Attribute Step);
+  void pushRowMajor(llvm::ArrayRef<int64_t> Shape);
+  float load(int64_t Position) const;
+  float transform(float Value) const;
+
+  llvm::SmallVector<View, 2> Views;
+  llvm::SmallVector<ValueStep, 2> ValueSteps;
+  /// The sources one after another: first element of each, and its bytes.
+  llvm::SmallVector<std::pair<int64_t, const char *>, 2> Sources;
+  Element SourceElement = Element::F32;
+  int64_t Rows = 0, Columns = 0;
+};
+
+} // namespace qopt
+
+#endif // QOPT_ANALYSIS_WEIGHTREADER_H

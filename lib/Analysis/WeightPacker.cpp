@@ -1,0 +1,199 @@
+#include "qopt/Analysis/WeightPacker.h"
+
+#include "qopt/Base/NumberFormats.h"
+
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+using namespace mlir;
+using namespace qopt;
+
+namespace {
+/// Bytes appended one value after another, little endian.
+class ByteBuilder {
+public:
+  explicit ByteBuilder(size_t Expected) { Bytes.reserve(Expected); }
+  template <typename T> void put(T Value) {
+    const char *Data = reinterpret_cast<const char *>(&Value);
+    Bytes.insert(Bytes.end(), Data, Data + sizeof(T));
+  }
+  void putFloat(Type Element, float Value) {
+    if (Element.isF16())
+      put(halfFromFloat(Value));
+    else if (Element.isBF16())
+      put(bfloatFromFloat(Value));
+    else
+      put(Value);
+  }
+  std::vector<char> take() { return std::move(Bytes); }
+
+private:
+  std::vector<char> Bytes;
+};
+} // namespace
+
+std::vector<char> qopt::packFloatPanel(Type Element, const float *Values, int64_t Rows,
+                                       int64_t Columns, int64_t PanelRows) {
+  ByteBuilder Bytes(PanelRows * Columns * Element.getIntOrFloatBitWidth() / 8);
+  for (int64_t Column = 0; Column < Columns; ++Column)
+    for (int64_t Row = 0; Row < PanelRows; ++Row)
+      Bytes.putFloat(Element, Row < Rows ? Values[Row * Columns + Column] : 0.0f);
+  return Bytes.take();
+}
+
+/// The code that stands where there is no element: it reads as zero.
+static int64_t paddingCode(StoredTypeInterface Type, const QuantizedRows &Rows, int64_t Row, int64_t Group) {
+  if (Type.hasZeroPoint() && Row < Rows.Rows)
+    return Rows.ZeroPoints[Row * Rows.Groups + Group];
+  return Type.getImplicitZeroPoint();
+}
+
+/// Words of eight 4-bit codes for inputs [Begin, End) of all rows of the panel.
+static void putWords(ByteBuilder &Bytes, StoredTypeInterface Type, const QuantizedRows &Rows,
+                     int64_t PanelRows, int64_t Group, int64_t Begin, int64_t End) {
+  for (int64_t First = Begin; First < End; First += 8)
+    for (int64_t Row = 0; Row < PanelRows; ++Row) {
+      uint32_t Word = 0;
+      for (int64_t J = 0; J < 8; ++J) {
+        bool Inside = Row < Rows.Rows && First + J < End;
+        int64_t Code = Inside ? Rows.Codes[Row * Rows.Columns + First + J]
+                              : paddingCode(Type, Rows, Row, Group);
+        Word |= uint32_t(Code & 15) << (4 * J);
+      }
+      Bytes.put(Word);
+    }
+}
+
+static void putBytes(ByteBuilder &Bytes, StoredTypeInterface Type, const QuantizedRows &Rows,
+                     int64_t PanelRows, int64_t Group, int64_t Begin, int64_t End) {
+  for (int64_t Column = Begin; Column < End; ++Column)
+    for (int64_t Row = 0; Row < PanelRows; ++Row)
+      Bytes.put(uint8_t(Row < Rows.Rows ? Rows.Codes[Row * Rows.Columns + Column]
+                                        : paddingCode(Type, Rows, Row, Group)));
+}
+
+std::vector<char> qopt::packCodePanel(StoredTypeInterface Type, const QuantizedRows &Rows,
+                                      int64_t PanelRows) {
+  int64_t GroupSize = Type.getGroupSize() ? Type.getGroupSize() : std::max<int64_t>(Rows.Columns, 1);
+  ByteBuilder Bytes(PanelRows * Rows.Columns);
+  for (int64_t Group = 0; Group < Rows.Groups; ++Group) {
+    int64_t Begin = Group * GroupSize, End = std::min(Begin + GroupSize, Rows.Columns);
+    if (Type.getCodeBits() <= 4)
+      putWords(Bytes, Type, Rows, PanelRows, Group, Begin, End);
+    else
+      putBytes(Bytes, Type, Rows, PanelRows, Group, Begin, End);
+    for (int64_t Row = 0; Row < PanelRows; ++Row)
+      Bytes.putFloat(Type.getScaleType(), Row < Rows.Rows ? Rows.Scales[Row * Rows.Groups + Group] : 0.0f);
+    if (Type.hasZeroPoint())
+      for (int64_t Row = 0; Row < PanelRows; ++Row)
+        Bytes.put(uint8_t(paddingCode(Type, Rows, Row, Group)));
+  }
+  return Bytes.take();
+}
+
+namespace {
+
+/// Packs one weight; each panel is independent.
+class PanelPacker {
+public:
+  PanelPacker(WeightOp Weight, const WeightReader &Reader, int64_t PanelRows, bool Interleaved,
+              const Scheme *Codes)
+      : Name(Weight.getSymName()), Type(cast<RankedTensorType>(Weight.getType())), Reader(Reader),
+        PanelRows(PanelRows), Interleaved(Interleaved), Codes(Codes) {}
+
+  int64_t getPanels() const { return llvm::divideCeil(Reader.getRows(), PanelRows); }
+
+  Result<std::vector<char>> pack(int64_t Panel) const {
+    int64_t First = Panel * PanelRows;
+    int64_t Rows = std::min(PanelRows, Reader.getRows() - First), Columns = Reader.getColumns();
+    std::vector<float> Values(Rows * Columns);
+    Reader.readRows(First, Rows, Values.data());
+    // Rows are padded to a whole panel only where they are interleaved.
+    int64_t Padded = Interleaved ? PanelRows : Rows;
+    StoredTypeInterface Stored = getStoredElementType(Type);
+    if (!Stored) {
+      if (Interleaved)
+        return packFloatPanel(Type.getElementType(), Values.data(), Rows, Columns, Padded);
+      ByteBuilder Bytes(Values.size() * 4);
+      for (float Value : Values)
+        Bytes.putFloat(Type.getElementType(), Value);
+      return Bytes.take();
+    }
+    for (auto [I, Value] : llvm::enumerate(Values))
+      if (!std::isfinite(Value))
+        return makeError(StatusCode::BadInput, "weight '", Name, "': element [", First + I / Columns,
+                         ", ", I % Columns, "] is ", Value, ", which ",
+                         "no code can hold; keep this weight in a float format");
+    QuantizedRows Quantized;
+    Codes->quantizeRows(Stored, Values.data(), Rows, Columns, Quantized);
+    return packCodePanel(Stored, Quantized, Padded);
+  }
+
+private:
+  std::string Name;
+  RankedTensorType Type;
+  const WeightReader &Reader;
+  int64_t PanelRows;
+  bool Interleaved;
+  const Scheme *Codes;
+};
+
+} // namespace
+
+/// Runs `Work(i)` for 0 <= i < Count on up to `Threads` threads; the first error (by index) is returned.
+static Status forEachPanel(int64_t Count, unsigned Threads, const std::function<Status(int64_t)> &Work) {
+  std::atomic<int64_t> Next{0};
+  std::mutex Mutex;
+  std::pair<int64_t, Status> First{Count, Status()};
+  auto Loop = [&] {
+    for (int64_t I; (I = Next.fetch_add(1)) < Count;)
+      if (Status Error = Work(I); !Error.ok()) {
+        std::lock_guard<std::mutex> Lock(Mutex);
+        if (I < First.first)
+          First = {I, Error};
+        Next = Count;
+      }
+  };
+  std::vector<std::thread> Pool;
+  for (unsigned T = 1; T < Threads && T < Count; ++T)
+    Pool.emplace_back(Loop);
+  Loop();
+  for (std::thread &Thread : Pool)
+    Thread.join();
+  return First.second;
+}
+
+Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
+                        const SchemeRegistry &Schemes, const SourceBytes &Sources, unsigned Threads,
+                        const PackedSink &Sink) {
+  auto Ty = cast<RankedTensorType>(Weight.getType());
+  auto Panels = dyn_cast<qkernel::PanelLayoutAttr>(Layout);
+  StoredTypeInterface Stored = getStoredElementType(Ty);
+  if (!Panels && (Stored || !isa<qkernel::PlainLayoutAttr>(Layout)))
+    return makeError(StatusCode::Internal, "weight '", Weight.getSymName().str(),
+                     "' has a layout that cannot be packed for its type");
+  const Scheme *Codes = Stored ? Schemes.find(Weight.getScheme().value_or("")) : nullptr;
+  if (Stored && !Codes)
+    return makeError(StatusCode::Unsupported, "weight '", Weight.getSymName().str(), "': no scheme '",
+                     Weight.getScheme().value_or("").str(), "'; known schemes: ",
+                     llvm::join(Schemes.getNames(), ", "));
+  auto Reader = WeightReader::open(Weight, Sources);
+  if (!Reader)
+    return Reader.status();
+  // Plain rows go out in pieces of about 64 KiB.
+  int64_t PanelRows = Panels ? Panels.getRows()
+                             : std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, Reader->getColumns()));
+  PanelPacker Packer(Weight, *Reader, PanelRows, bool(Panels), Codes);
+  int64_t Total = Layout.getByteSize(Ty);
+  int64_t PanelBytes = Panels ? (Packer.getPanels() ? Total / Packer.getPanels() : 0)
+                              : PanelRows * Reader->getColumns() * Ty.getElementTypeBitWidth() / 8;
+  return forEachPanel(Packer.getPanels(), Threads, [&](int64_t Panel) -> Status {
+    auto Bytes = Packer.pack(Panel);
+    if (!Bytes)
+      return Bytes.status();
+    return Sink(Panel * PanelBytes, *Bytes);
+  });
+}
