@@ -32,29 +32,29 @@ static Status openError(const std::string &Path) {
 }
 
 Result<MappedFile> MappedFile::open(const std::string &Path, Links Policy) {
-  // O_NONBLOCK: a pipe in the place of the file must not hang us; it is refused just below.
+  // O_NONBLOCK: a pipe in the place of the file must not hang us; map() refuses it.
   int Flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (Policy == Links::Refuse ? O_NOFOLLOW : 0);
   int Descriptor = ::open(Path.c_str(), Flags);
   if (Descriptor < 0)
     return openError(Path);
-  struct stat Info;
-  if (fstat(Descriptor, &Info) != 0 || !S_ISREG(Info.st_mode)) {
-    close(Descriptor);
-    return makeError(StatusCode::BadInput, Path, ": is not a regular file");
-  }
-  MappedFile File;
-  if (Info.st_size != 0) {
-    void *Memory = mmap(nullptr, Info.st_size, PROT_READ, MAP_SHARED, Descriptor, 0);
-    if (Memory == MAP_FAILED) {
-      int Error = errno;
-      close(Descriptor);
-      return makeError(StatusCode::Failed, Path, ": cannot map ", Info.st_size,
-                       " bytes: ", std::strerror(Error));
-    }
-    File.Data = static_cast<const char *>(Memory);
-    File.Size = Info.st_size;
-  }
+  Result<MappedFile> File = map(Descriptor, Path);
   close(Descriptor);
+  return File;
+}
+
+Result<MappedFile> MappedFile::map(int Descriptor, const std::string &Name) {
+  struct stat Info;
+  if (fstat(Descriptor, &Info) != 0 || !S_ISREG(Info.st_mode))
+    return makeError(StatusCode::BadInput, Name, ": is not a regular file");
+  MappedFile File;
+  if (Info.st_size == 0)
+    return File;
+  void *Memory = mmap(nullptr, Info.st_size, PROT_READ, MAP_SHARED, Descriptor, 0);
+  if (Memory == MAP_FAILED)
+    return makeError(StatusCode::Failed, Name, ": cannot map ", Info.st_size,
+                     " bytes: ", std::strerror(errno));
+  File.Data = static_cast<const char *>(Memory);
+  File.Size = Info.st_size;
   return File;
 }
 

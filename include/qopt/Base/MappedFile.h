@@ -25,6 +25,9 @@ public:
   /// Refuse); Failed if the system refuses.
   static Result<MappedFile> open(const std::string &Path, Links Policy = Links::Follow);
 
+  /// Maps a file that is already open; `Name` is what messages call it. The descriptor stays open.
+  static Result<MappedFile> map(int Descriptor, const std::string &Name);
+
   const char *data() const { return Data; }
   size_t size() const { return Size; }
   std::string_view text() const { return {Data, Size}; }
