@@ -1,0 +1,5 @@
+#include "Tool.h"
+
+int main(int Argc, char **Argv) {
+  return qopt::run::runTool(Argc, Argv, qopt::runtime::createDevice);
+}
