@@ -1,0 +1,188 @@
+#include "qopt/Reference/ReferenceValue.h"
+
+#include "llvm/ADT/APFloat.h"
+
+using namespace mlir;
+using namespace qopt;
+
+double qopt::roundToFloat(FloatType Ty, double Value) {
+  if (Ty.isF64())
+    return Value;
+  llvm::APFloat Number(Value);
+  bool LosesInfo;
+  Number.convert(Ty.getFloatSemantics(), llvm::APFloat::rmNearestTiesToEven, &LosesInfo);
+  return Number.convertToDouble();
+}
+
+int64_t qopt::wrapToInteger(Type Ty, int64_t Value) {
+  auto Integer = dyn_cast<IntegerType>(Ty);
+  if (!Integer || Integer.getWidth() >= 64)
+    return Value;
+  unsigned Shift = 64 - Integer.getWidth();
+  uint64_t High = uint64_t(Value) << Shift;
+  bool FromZero = Integer.isUnsigned() || Integer.getWidth() == 1;
+  return FromZero ? int64_t(High >> Shift) : int64_t(High) >> Shift;
+}
+
+//===- ReferenceTensor ------------------------------------------------------------------------===//
+
+ReferenceTensor::ReferenceTensor(RankedTensorType Ty) : Ty(Ty), NumElements(Ty.getNumElements()) {
+  if (StoredTypeInterface Stored = getStoredElementType(Ty)) {
+    Kind = ElementKind::Stored;
+    Integers.resize(NumElements);
+    int64_t Rows = NumElements ? NumElements / getRowLength() : 0;
+    Scales.resize(Rows * getNumGroups());
+    if (Stored.hasZeroPoint())
+      ZeroPoints.resize(Scales.size());
+  } else if (isa<FloatType>(Ty.getElementType())) {
+    Kind = ElementKind::Float;
+    Floats.resize(NumElements);
+  } else {
+    Kind = ElementKind::Integer;
+    Integers.resize(NumElements);
+  }
+}
+
+ReferenceTensor ReferenceTensor::fromFloats(RankedTensorType Ty, ArrayRef<double> Elements) {
+  ReferenceTensor Result(Ty);
+  assert(int64_t(Elements.size()) == Result.NumElements);
+  for (auto [Offset, Value] : llvm::enumerate(Elements))
+    Result.setFloat(Offset, Value);
+  return Result;
+}
+
+ReferenceTensor ReferenceTensor::fromIntegers(RankedTensorType Ty, ArrayRef<int64_t> Elements) {
+  ReferenceTensor Result(Ty);
+  assert(int64_t(Elements.size()) == Result.NumElements);
+  for (auto [Offset, Value] : llvm::enumerate(Elements))
+    Result.setInteger(Offset, Value);
+  return Result;
+}
+
+ReferenceTensor ReferenceTensor::fromCodes(RankedTensorType Ty, ArrayRef<int64_t> Codes,
+                                           ArrayRef<double> Scales, ArrayRef<int64_t> ZeroPoints) {
+  ReferenceTensor Result = fromIntegers(Ty, Codes);
+  assert(Scales.size() == Result.Scales.size() && ZeroPoints.size() == Result.ZeroPoints.size());
+  FloatType ScaleType = getStoredElementType(Ty).getScaleType();
+  for (auto [I, Scale] : llvm::enumerate(Scales))
+    Result.Scales[I] = roundToFloat(ScaleType, Scale);
+  Result.ZeroPoints.assign(ZeroPoints.begin(), ZeroPoints.end());
+  return Result;
+}
+
+int64_t ReferenceTensor::offset(ArrayRef<int64_t> Index) const {
+  assert(int64_t(Index.size()) == getRank());
+  int64_t Result = 0;
+  for (auto [Position, Size] : llvm::zip_equal(Index, getShape())) {
+    assert(Position >= 0 && Position < Size);
+    Result = Result * Size + Position;
+  }
+  return Result;
+}
+
+double ReferenceTensor::getFloat(int64_t Offset) const {
+  if (Kind == ElementKind::Float)
+    return Floats[Offset];
+  if (Kind == ElementKind::Integer)
+    return double(Integers[Offset]);
+  StoredTypeInterface Stored = getStoredElementType(Ty);
+  int64_t Length = getRowLength(), Row = Offset / Length;
+  int64_t Group = Stored.getGroupSize() ? Offset % Length / Stored.getGroupSize() : 0;
+  return double(Integers[Offset] - getZeroPoint(Row, Group)) * getScale(Row, Group);
+}
+
+int64_t ReferenceTensor::getInteger(int64_t Offset) const {
+  assert(Kind != ElementKind::Float);
+  return Integers[Offset];
+}
+
+void ReferenceTensor::setFloat(int64_t Offset, double Value) {
+  assert(Kind == ElementKind::Float);
+  auto Float = cast<FloatType>(getElementType());
+  Floats[Offset] = Float.isF32() ? double(float(Value)) : roundToFloat(Float, Value);
+}
+
+void ReferenceTensor::setInteger(int64_t Offset, int64_t Value) {
+  assert(Kind != ElementKind::Float);
+  if (StoredTypeInterface Stored = getStoredElementType(Ty)) {
+    assert(Value >= Stored.getCodeMin() && Value <= Stored.getCodeMax());
+    Integers[Offset] = Value;
+  } else {
+    Integers[Offset] = wrapToInteger(getElementType(), Value);
+  }
+}
+
+void ReferenceTensor::copyElement(int64_t Offset, const ReferenceTensor &From, int64_t FromOffset) {
+  assert(From.Kind == Kind && Kind != ElementKind::Stored);
+  if (Kind == ElementKind::Float)
+    Floats[Offset] = From.Floats[FromOffset];
+  else
+    Integers[Offset] = From.Integers[FromOffset];
+}
+
+std::vector<double> ReferenceTensor::readFloats() const {
+  if (Kind == ElementKind::Float)
+    return Floats;
+  std::vector<double> Result(NumElements);
+  for (int64_t I = 0; I < NumElements; ++I)
+    Result[I] = getFloat(I);
+  return Result;
+}
+
+int64_t ReferenceTensor::getNumGroups() const {
+  int64_t Group = getStoredElementType(Ty).getGroupSize();
+  return Group ? llvm::divideCeil(getRowLength(), Group) : 1;
+}
+
+double ReferenceTensor::getScale(int64_t Row, int64_t Group) const {
+  return Scales[groupOffset(Row, Group)];
+}
+
+int64_t ReferenceTensor::getZeroPoint(int64_t Row, int64_t Group) const {
+  return ZeroPoints.empty() ? getStoredElementType(Ty).getImplicitZeroPoint()
+                            : ZeroPoints[groupOffset(Row, Group)];
+}
+
+void ReferenceTensor::setScale(int64_t Row, int64_t Group, double Scale) {
+  Scales[groupOffset(Row, Group)] = roundToFloat(getStoredElementType(Ty).getScaleType(), Scale);
+}
+
+void ReferenceTensor::setZeroPoint(int64_t Row, int64_t Group, int64_t ZeroPoint) {
+  assert(!ZeroPoints.empty() && "the type has no zero points");
+  ZeroPoints[groupOffset(Row, Group)] = ZeroPoint;
+}
+
+//===- ReferenceCache -------------------------------------------------------------------------===//
+
+ReferenceCache::ReferenceCache(KVCacheType Ty, int64_t Batch, int64_t WantedCapacity)
+    : Ty(Ty), Batch(Batch),
+      Capacity(ShapedType::isDynamic(Ty.getCapacity()) ? WantedCapacity : Ty.getCapacity()) {
+  assert(Batch >= 0 && Capacity >= 0 && "the capacity must be decided by now");
+  Written.resize(Batch * Capacity);
+  Keys.resize(Batch * Capacity * Ty.getHeads() * Ty.getHeadSize());
+  Values.resize(Keys.size());
+}
+
+int64_t ReferenceCache::offset(int64_t Row, int64_t Position, int64_t Head, int64_t Channel) const {
+  assert(Row >= 0 && Row < Batch && Position >= 0 && Position < Capacity);
+  assert(Head >= 0 && Head < Ty.getHeads() && Channel >= 0 && Channel < Ty.getHeadSize());
+  return ((Row * Capacity + Position) * Ty.getHeads() + Head) * Ty.getHeadSize() + Channel;
+}
+
+void ReferenceCache::set(int64_t Row, int64_t Position, int64_t Head, int64_t Channel, double Key,
+                         double Value) {
+  int64_t Offset = offset(Row, Position, Head, Channel);
+  Keys[Offset] = roundToFloat(cast<FloatType>(Ty.getKey()), Key);
+  Values[Offset] = roundToFloat(cast<FloatType>(Ty.getValue()), Value);
+  Written[Row * Capacity + Position] = true;
+}
+
+//===- ReferenceValue -------------------------------------------------------------------------===//
+
+bool ReferenceValue::fits(Type Expected) const {
+  if (isCache())
+    return Cache->getType() == Expected;
+  auto Tensor = dyn_cast<RankedTensorType>(Expected);
+  return Tensor && Tensor.getElementType() == getTensor().getElementType() &&
+         succeeded(verifyCompatibleShape(Tensor, getTensor().getType()));
+}
