@@ -84,8 +84,6 @@ void KernelOp::print(OpAsmPrinter &Printer) {
 }
 
 LogicalResult KernelOp::verify() {
-  if (getBody().empty())
-    return emitOpError("needs a body");
   if (!isa_and_nonnull<YieldOp>(getBody().front().getTerminator()))
     return emitOpError("must end with qkernel.yield");
   return success();

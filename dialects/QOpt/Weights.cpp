@@ -11,9 +11,11 @@ static FailureOr<RankedTensorType> applyStep(Attribute Step, RankedTensorType Ty
     if (int64_t(Transpose.getPermutation().size()) != Ty.getRank())
       return failure();
     SmallVector<int64_t> Shape;
+    SmallVector<bool> Seen(Ty.getRank(), false);
     for (int64_t Axis : Transpose.getPermutation()) {
-      if (Axis < 0 || Axis >= Ty.getRank())
+      if (Axis < 0 || Axis >= Ty.getRank() || Seen[Axis])
         return failure();
+      Seen[Axis] = true;
       Shape.push_back(Ty.getDimSize(Axis));
     }
     return Ty.clone(Shape);

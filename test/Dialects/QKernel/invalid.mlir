@@ -1,0 +1,59 @@
+// RUN: qopt-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @+1 {{region #0 ('body') failed to verify constraint: region with 1 blocks}}
+qkernel.kernel @k(tensor<4xf32>) attributes {kind = "elementwise"}
+
+// -----
+
+// expected-error @+1 {{must end with qkernel.yield}}
+qkernel.kernel @k() attributes {kind = "elementwise"} {
+  llvm.unreachable
+}
+
+// -----
+
+qkernel.kernel @k(%x: tensor<4xf32>) -> tensor<4xf16> attributes {kind = "elementwise"} {
+  // expected-error @+1 {{gives values of other types than the results of 'k'}}
+  qkernel.yield %x : tensor<4xf32>
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{'none' does not name a qkernel.kernel}}
+  qkernel.launch @none "nothing"() : () -> ()
+  return
+}
+
+// -----
+
+qkernel.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {kind = "elementwise"} {
+  qkernel.yield %x : tensor<4xf32>
+}
+func.func @f(%x: tensor<5xf32>) {
+  // expected-error @+1 {{passes operands of other types than 'k' takes}}
+  %0 = qkernel.launch @k "node"(%x) : (tensor<5xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+qkernel.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {kind = "elementwise"} {
+  qkernel.yield %x : tensor<4xf32>
+}
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{expects results of other types than 'k' gives}}
+  %0 = qkernel.launch @k "node"(%x) : (tensor<4xf32>) -> tensor<4xf16>
+  return
+}
+
+// -----
+
+qkernel.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {kind = "elementwise"} {
+  qkernel.yield %x : tensor<4xf32>
+}
+func.func @f(%x: tensor<4xf32>) {
+  // expected-error @+1 {{has 2 arena offsets for 1 results}}
+  %0 = qkernel.launch @k "node"(%x) arena [0, 64] : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}

@@ -1,0 +1,73 @@
+// RUN: qopt-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @+1 {{must have a static shape, found 'tensor<?xf32>'}}
+qopt.weight @w : tensor<?xf32> from [#qopt.source<"m.data", offset = 0, length = 16, type = tensor<4xf32>, hash = 0>]
+
+// -----
+
+// expected-error @+1 {{needs at least one source}}
+qopt.weight @w : tensor<4xf32> from []
+
+// -----
+
+// Sources are joined along axis 0: the others must agree.
+// expected-error @+1 {{sources and steps do not fit together}}
+qopt.weight @w : tensor<4x3xf32> from [#qopt.source<"m.data", offset = 0, length = 24, type = tensor<2x3xf32>, hash = 0>, #qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>]
+
+// -----
+
+// expected-error @+1 {{sources and steps do not fit together}}
+qopt.weight @w : tensor<4x2xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.transpose<[1, 2]>]
+
+// -----
+
+// An axis named twice is no permutation.
+// expected-error @+1 {{sources and steps do not fit together}}
+qopt.weight @w : tensor<2x2xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.transpose<[0, 0]>]
+
+// -----
+
+// expected-error @+1 {{sources and steps do not fit together}}
+qopt.weight @w : tensor<2x2xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.slice<axis = 1, offset = 3, size = 2>]
+
+// -----
+
+// expected-error @+1 {{sources and steps do not fit together}}
+qopt.weight @w : tensor<3x3xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.reshape<[3, 3]>]
+
+// -----
+
+// expected-error @+1 {{sources and steps give 'tensor<2x4xf32>', but the type is 'tensor<4x2xf32>'}}
+qopt.weight @w : tensor<4x2xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>]
+
+// -----
+
+// expected-error @+1 {{sources and steps give 'tensor<2x4xf32>', but the type is 'tensor<2x4xf16>'}}
+qopt.weight @w : tensor<2x4xf16> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>]
+
+// -----
+
+// expected-error @+1 {{of stored type 'tensor<2x4x!qopt.packed<i4, group = 4, scale = f16>>' names no scheme that computes its codes}}
+qopt.weight @w : tensor<2x4x!qopt.packed<i4, group = 4, scale = f16>> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>]
+
+// -----
+
+// expected-error @+1 {{cannot be quantized from 'tensor<2x4xi32>'}}
+qopt.weight @w : tensor<2x4x!qopt.packed<i4, group = 4, scale = f16>> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xi32>, hash = 0>] scheme "rtn"
+
+// -----
+
+func.func @f() {
+  // expected-error @+1 {{'none' does not name a qopt.weight}}
+  %0 = qopt.use_weight @none : tensor<4xf32>
+  return
+}
+
+// -----
+
+qopt.weight @w : tensor<4xf32> from [#qopt.source<"m.data", offset = 0, length = 16, type = tensor<4xf32>, hash = 0>]
+func.func @f() {
+  // expected-error @+1 {{has type 'tensor<5xf32>', but the weight has type 'tensor<4xf32>'}}
+  %0 = qopt.use_weight @w : tensor<5xf32>
+  return
+}
