@@ -28,6 +28,7 @@ config.substitutions += [
     ("%python", f'"{config.python}"'),
     ("%source", config.qopt_source),
     ("%build", config.qopt_build),
+    ("%tablegen-includes", config.tablegen_includes),
     ("%models", os.path.join(config.qopt_source, "models")),
     ("%shared-models", shared_models),
 ]
