@@ -21,7 +21,13 @@ def QKernel_Dialect : Dialect {
   }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::qopt::QOptDialect"];
-  let extraClassDeclaration = [{ void registerAttributes(); }];
+  let extraClassDeclaration = [{
+    void registerAttributes();
+    /// Name of the kernel argument attribute that holds the layout of a weight.
+    static constexpr ::llvm::StringLiteral getLayoutAttrName() { return "qkernel.layout"; }
+    /// Name of the function attribute that holds the size of the arena.
+    static constexpr ::llvm::StringLiteral getArenaBytesAttrName() { return "qkernel.arena_bytes"; }
+  }];
 }
 
 #endif

@@ -1,6 +1,8 @@
 #include "qopt/Pipelines/Register.h"
 
 #include "qopt/Passes/Fusion.h"
+#include "qopt/Passes/Graph.h"
+#include "qopt/Passes/Precision.h"
 
 #include "QKernel/QKernel.h"
 #include "QOpt/QOpt.h"
@@ -24,4 +26,6 @@ void qopt::registerAllPasses() {
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   registerFusionPasses();
+  registerGraphPasses();
+  registerPrecisionPasses();
 }

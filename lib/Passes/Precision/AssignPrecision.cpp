@@ -1,0 +1,166 @@
+#include "qopt/Analysis/Scheme.h"
+
+#include "QOpt/QOpt.h"
+
+namespace qopt {
+#define GEN_PASS_DECL_ASSIGNPRECISION
+#define GEN_PASS_DEF_ASSIGNPRECISION
+#include "AssignPrecision.h.inc"
+} // namespace qopt
+
+using namespace mlir;
+using namespace qopt;
+
+namespace {
+
+/// What a matrix is used for; a tied table has two roles.
+enum class Role { Projection, Head, Embedding };
+
+struct AssignPrecisionPass : public qopt::impl::AssignPrecisionBase<AssignPrecisionPass> {
+  using AssignPrecisionBase::AssignPrecisionBase;
+
+  void runOnOperation() override;
+
+private:
+  FailureOr<Type> parseFormat(StringRef Format);
+  StringRef formatOf(Role Role) const;
+  LogicalResult decide(WeightOp Weight, Role Role);
+  WeightOp untie(WeightOp Weight, ArrayRef<UseWeightOp> HeadUses);
+  LogicalResult decideCaches(func::FuncOp Function);
+};
+
+} // namespace
+
+/// The head of a decoder makes the program's result, perhaps through casts or a bias.
+static bool makesResult(Operation *Op) {
+  return llvm::any_of(Op->getUsers(), [](Operation *User) {
+    return isa<func::ReturnOp>(User) || (isa<CastOp, BinaryOp>(User) && makesResult(User));
+  });
+}
+
+static bool isDecoder(func::FuncOp Function) {
+  auto Kind = Function->getAttrOfType<StringAttr>("qopt.kind");
+  return Kind && Kind.getValue() == "decoder";
+}
+
+/// The role of one use, or nothing where the weight is no matrix to this use.
+static std::optional<Role> roleOf(OpOperand &Use) {
+  Operation *User = Use.getOwner();
+  if (isa<GatherOp>(User) && Use.getOperandNumber() == 0)
+    return Role::Embedding;
+  if (!isa<LinearOp>(User) || Use.getOperandNumber() != 1)
+    return std::nullopt;
+  bool Head = isDecoder(User->getParentOfType<func::FuncOp>()) && makesResult(User);
+  return Head ? Role::Head : Role::Projection;
+}
+
+StringRef AssignPrecisionPass::formatOf(Role Role) const {
+  StringRef Wider = StringRef(Weights).starts_with("i") ? StringRef("i8") : StringRef(Weights);
+  if (Role == Role::Head)
+    return Head.empty() ? Wider : StringRef(Head);
+  if (Role == Role::Embedding)
+    return Embedding.empty() ? Wider : StringRef(Embedding);
+  return Weights;
+}
+
+FailureOr<Type> AssignPrecisionPass::parseFormat(StringRef Format) {
+  MLIRContext *Context = &getContext();
+  if (Format == "f32")
+    return Type(Float32Type::get(Context));
+  if (Format == "f16")
+    return Type(Float16Type::get(Context));
+  if (Format == "bf16")
+    return Type(BFloat16Type::get(Context));
+  if (Format != "i4" && Format != "i8")
+    return emitError(getOperation().getLoc()) << "unknown format '" << Format << "'; known: f32, f16, bf16, i8, i4";
+  unsigned Bits = Format == "i4" ? 4 : 8;
+  // A group size that was asked for is meant for the projections' format.
+  bool Asked = Group >= 0 && (Format == Weights || StringRef(Weights).empty());
+  int64_t Size = Asked ? int64_t(Group) : (Bits == 4 ? 32 : 0);
+  return Type(PackedType::get(Context, IntegerType::get(Context, Bits), Size, Float16Type::get(Context),
+                              Asymmetric));
+}
+
+LogicalResult AssignPrecisionPass::decide(WeightOp Weight, Role Role) {
+  auto Ty = cast<RankedTensorType>(Weight.getType());
+  StringRef Format = formatOf(Role);
+  if (Format.empty() || Ty.getRank() != 2 || !isa<FloatType>(Ty.getElementType()))
+    return success();
+  auto Stored = parseFormat(Format);
+  if (failed(Stored))
+    return failure();
+  bool Coded = isa<StoredTypeInterface>(*Stored);
+  Weight.setPrecisionAttr(PrecisionAttr::get(&getContext(), *Stored, Coded ? StringRef(SchemeName) : "cast", Reason));
+  return success();
+}
+
+/// Gives the head a weight of its own with the same sources.
+WeightOp AssignPrecisionPass::untie(WeightOp Weight, ArrayRef<UseWeightOp> HeadUses) {
+  OpBuilder Builder(Weight);
+  Builder.setInsertionPointAfter(Weight);
+  auto Head = cast<WeightOp>(Builder.clone(*Weight));
+  SymbolTable Symbols(getOperation());
+  Head.setSymName("head");
+  Symbols.insert(Head);
+  for (UseWeightOp Use : HeadUses)
+    Use.setWeight(Head.getSymName());
+  return Head;
+}
+
+LogicalResult AssignPrecisionPass::decideCaches(func::FuncOp Function) {
+  if (KV.empty())
+    return success();
+  auto Stored = parseFormat(KV);
+  if (failed(Stored))
+    return failure();
+  if (!isa<FloatType>(*Stored))
+    return emitError(Function.getLoc()) << "a KV cache is f32, f16 or bf16, not '" << KV << "'";
+  for (BlockArgument Argument : Function.getArguments())
+    if (isa<KVCacheType>(Argument.getType()))
+      Function.setArgAttr(Argument.getArgNumber(), "qopt.precision",
+                          PrecisionAttr::get(&getContext(), *Stored, "cast", Reason));
+  return success();
+}
+
+void AssignPrecisionPass::runOnOperation() {
+  SchemeRegistry Schemes;
+  registerAllSchemes(Schemes);
+  if (!Schemes.find(SchemeName)) {
+    emitError(getOperation().getLoc()) << "unknown scheme '" << SchemeName
+                                       << "'; known: " << llvm::join(Schemes.getNames(), ", ");
+    return signalPassFailure();
+  }
+  // A use of a tied table in another role gets a use_weight of its own, so that it can be renamed.
+  llvm::MapVector<WeightOp, std::map<Role, SmallVector<UseWeightOp>>> Roles;
+  SymbolTable Symbols(getOperation());
+  for (auto Function : getOperation().getOps<func::FuncOp>()) {
+    for (UseWeightOp Use : llvm::to_vector(Function.getOps<UseWeightOp>())) {
+      auto Weight = Symbols.lookup<WeightOp>(Use.getWeight());
+      std::map<Role, UseWeightOp> Split;
+      for (OpOperand &Each : llvm::make_early_inc_range(Use->getUses())) {
+        auto Role = roleOf(Each);
+        if (!Role)
+          continue;
+        UseWeightOp &Own = Split[*Role];
+        if (!Own)
+          Own = Split.size() == 1 ? Use : cast<UseWeightOp>(OpBuilder(Use).clone(*Use));
+        Each.set(Own);
+      }
+      for (auto &[Role, Own] : Split)
+        Roles[Weight][Role].push_back(Own);
+    }
+    if (failed(decideCaches(Function)))
+      return signalPassFailure();
+  }
+  for (auto &[Weight, Uses] : Roles) {
+    bool Tied = Uses.count(Role::Head) && Uses.count(Role::Embedding);
+    if (Tied && formatOf(Role::Head) != formatOf(Role::Embedding) &&
+        failed(decide(untie(Weight, Uses[Role::Head]), Role::Head)))
+      return signalPassFailure();
+    Role Kept = Uses.count(Role::Embedding)    ? Role::Embedding
+                : Uses.count(Role::Projection) ? Role::Projection
+                                               : Role::Head;
+    if (failed(decide(Weight, Kept)))
+      return signalPassFailure();
+  }
+}

@@ -1,0 +1,42 @@
+// RUN: qopt-opt %s --qopt-assign-precision="weights=i4 kv=f16 reason=w4a16" --verify-each | FileCheck %s
+// RUN: qopt-opt %s --qopt-assign-precision="weights=i4 head=i4 embedding=f16 group=64 asymmetric" | FileCheck %s --check-prefix=UNTIED
+// RUN: not qopt-opt %s --qopt-assign-precision="weights=i3" 2>&1 | FileCheck %s --check-prefix=FORMAT
+// RUN: not qopt-opt %s --qopt-assign-precision="scheme=nearest" 2>&1 | FileCheck %s --check-prefix=SCHEME
+
+// A tied table keeps one weight as long as head and embedding are decided alike.
+// CHECK: qopt.weight @embedding : tensor<64x32xf32>
+// CHECK-SAME: precision <!qopt.packed<i8, group = 0, scale = f16>, "rtn", "w4a16">
+// CHECK-NOT: qopt.weight @head
+// CHECK: qopt.weight @proj : tensor<32x32xf32>
+// CHECK-SAME: precision <!qopt.packed<i4, group = 32, scale = f16>, "rtn", "w4a16">
+// CHECK: qopt.weight @scale : tensor<32xf32>
+// CHECK-NOT: precision
+// CHECK: func.func @main
+// CHECK-SAME: qopt.precision = #qopt.precision<f16, "cast", "w4a16">
+
+// UNTIED: qopt.weight @embedding
+// UNTIED-SAME: precision <f16, "cast", "option">
+// UNTIED: qopt.weight @head
+// UNTIED-SAME: precision <!qopt.packed<i4, group = 64, scale = f16, asymmetric>, "rtn", "option">
+// UNTIED-DAG: %[[TABLE:.*]] = qopt.use_weight @embedding
+// UNTIED-DAG: qopt.gather %[[TABLE]]
+// UNTIED-DAG: %[[HEAD:.*]] = qopt.use_weight @head
+// UNTIED: qopt.linear %{{.*}}, %[[HEAD]]
+
+// FORMAT: unknown format 'i3'; known: f32, f16, bf16, i8, i4
+// SCHEME: unknown scheme 'nearest'; known: rtn
+
+qopt.weight @embedding : tensor<64x32xf32> from [#qopt.source<"w", offset = 0, length = 8192, type = tensor<64x32xf32>, hash = 0>]
+qopt.weight @proj : tensor<32x32xf32> from [#qopt.source<"w", offset = 8192, length = 4096, type = tensor<32x32xf32>, hash = 0>]
+qopt.weight @scale : tensor<32xf32> from [#qopt.source<"w", offset = 0, length = 128, type = tensor<32xf32>, hash = 0>]
+func.func @main(%ids: tensor<1x4xi64>, %cache: !qopt.kv_cache<2x16, capacity = ?, key = f32, value = f32>)
+    -> (tensor<1x4x64xf32>, !qopt.kv_cache<2x16, capacity = ?, key = f32, value = f32>) attributes {qopt.kind = "decoder"} {
+  %e = qopt.use_weight @embedding : tensor<64x32xf32>
+  %x = qopt.gather %e[%ids] : tensor<64x32xf32>, tensor<1x4xi64>
+  %g = qopt.use_weight @scale : tensor<32xf32>
+  %n = qopt.rms_norm %x, %g epsilon 1.0e-5 : tensor<1x4x32xf32>, tensor<32xf32>
+  %w = qopt.use_weight @proj : tensor<32x32xf32>
+  %y = qopt.linear %n, %w : tensor<1x4x32xf32>, tensor<32x32xf32>
+  %logits = qopt.linear %y, %e : tensor<1x4x32xf32>, tensor<64x32xf32>
+  return %logits, %cache : tensor<1x4x64xf32>, !qopt.kv_cache<2x16, capacity = ?, key = f32, value = f32>
+}
