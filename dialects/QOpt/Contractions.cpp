@@ -34,6 +34,8 @@ LogicalResult LinearOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl
 }
 
 LogicalResult LinearOp::verify() {
+  if (getCompute() && !isa<FloatType>(*getCompute()))
+    return emitOpError() << "takes products in a float type, found " << *getCompute();
   if (failed(verifyFloat(*this, "input", getInput())))
     return failure();
   if (!getStoredElementType(getWeight().getType()))

@@ -26,6 +26,13 @@ static LogicalResult verifyGroups(Operation *Op, int64_t Heads, int64_t KVHeads)
   return success();
 }
 
+/// The first and the last key that a query sees are window - 1 apart.
+static LogicalResult verifyWindow(Operation *Op, int64_t Window) {
+  if (Window < 0)
+    return Op->emitOpError() << "has a window of " << Window << " keys, expected 0 (no window) or more";
+  return success();
+}
+
 //===- positions, take_last -------------------------------------------------------------------===//
 
 LogicalResult PositionsOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
@@ -115,6 +122,22 @@ LogicalResult AttentionOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorI
   return success();
 }
 
+static LogicalResult verifyMask(AttentionOp Op) {
+  RankedTensorType Query = rankedType(Op.getQuery()), Key = rankedType(Op.getKey()), Mask = rankedType(Op.getMask());
+  if (!isa<FloatType>(Mask.getElementType()) && !Mask.getElementType().isInteger(1))
+    return Op.emitOpError() << "mask must be floats (added) or i1 (true = seen), found " << Mask;
+  SmallVector<int64_t> Scores = {Query.getDimSize(0), Query.getDimSize(2), Query.getDimSize(1), Key.getDimSize(1)};
+  auto Joined = broadcastShapes(Mask.getShape(), Scores);
+  bool Fits = succeeded(Joined) && Joined->size() == Scores.size() &&
+              llvm::all_of(llvm::zip_equal(*Joined, Scores), [](auto Sizes) {
+                return compatibleSizes(std::get<0>(Sizes), std::get<1>(Sizes));
+              });
+  if (!Fits)
+    return Op.emitOpError() << "mask " << Mask << " does not broadcast to [batch, heads, tokens, context] of "
+                            << Query << " and " << Key;
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   for (auto [What, Operand] : {std::pair<StringRef, Value>("query", getQuery()), {"key", getKey()}, {"value", getValue()}})
     if (failed(verifyHeads(*this, What, Operand)))
@@ -126,6 +149,12 @@ LogicalResult AttentionOp::verify() {
   if (Key.getDimSize(2) != Values.getDimSize(2) || !compatibleSizes(Key.getDimSize(1), Values.getDimSize(1)))
     return emitOpError() << "key and value differ: " << Key << " and " << Values;
   if (getLengths() && failed(verifyPerRow(*this, "lengths", getLengths())))
+    return failure();
+  if (getMask() && failed(verifyMask(*this)))
+    return failure();
+  if (!getCausal() && getWindow() > 0)
+    return emitOpError("has a window but is not causal; the window ends at the last key that a causal query sees");
+  if (failed(verifyWindow(*this, getWindow())))
     return failure();
   return verifyGroups(*this, Query.getDimSize(2), Key.getDimSize(2));
 }
@@ -173,7 +202,7 @@ LogicalResult CachedAttentionOp::verify() {
   if (Query.getDimSize(3) != Cache.getHeadSize())
     return emitOpError() << "query has head size " << Query.getDimSize(3) << ", the cache "
                          << Cache.getHeadSize();
-  if (failed(verifyGroups(*this, Query.getDimSize(2), Cache.getHeads())))
+  if (failed(verifyGroups(*this, Query.getDimSize(2), Cache.getHeads())) || failed(verifyWindow(*this, getWindow())))
     return failure();
   return verifyPerRow(*this, "past", getPast());
 }

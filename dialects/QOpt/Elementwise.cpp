@@ -52,6 +52,25 @@ LogicalResult UnaryOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<
   return success();
 }
 
+LogicalResult UnaryOp::verify() {
+  Type Element = rankedType(getInput()).getElementType();
+  switch (getKind()) {
+  case UnaryKind::Not:
+    if (!Element.isInteger(1))
+      return emitOpError() << "not takes booleans (i1), found " << getInput().getType();
+    return success();
+  case UnaryKind::Abs:
+  case UnaryKind::Neg:
+  case UnaryKind::Relu:
+    return success();
+  default:
+    if (!isa<FloatType>(Element))
+      return emitOpError() << stringifyUnaryKind(getKind()) << " takes floats, found " << getInput().getType()
+                           << "; insert a qopt.cast";
+    return success();
+  }
+}
+
 //===- binary ---------------------------------------------------------------------------------===//
 
 LogicalResult BinaryOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
@@ -64,7 +83,12 @@ LogicalResult BinaryOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl
   return inferBroadcastDims(*this, Operands, Results);
 }
 
-LogicalResult BinaryOp::verify() { return verifySameElementType(*this, getLhs(), getRhs()); }
+LogicalResult BinaryOp::verify() {
+  bool IsLogical = getKind() == BinaryKind::And || getKind() == BinaryKind::Or;
+  if (IsLogical && !rankedType(getLhs()).getElementType().isInteger(1))
+    return emitOpError() << stringifyBinaryKind(getKind()) << " takes booleans (i1), found " << getLhs().getType();
+  return verifySameElementType(*this, getLhs(), getRhs());
+}
 
 //===- compare --------------------------------------------------------------------------------===//
 
@@ -108,7 +132,5 @@ LogicalResult CastOp::verify() {
   RankedTensorType From = rankedType(getInput()), To = rankedType(getResult());
   if (From.getShape() != To.getShape())
     return emitOpError() << "changes the shape from " << From << " to " << To;
-  if (!From.getElementType().isIntOrFloat() || !To.getElementType().isIntOrFloat())
-    return emitOpError() << "converts plain numbers only, found " << From << " to " << To;
   return success();
 }

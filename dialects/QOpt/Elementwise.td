@@ -6,53 +6,56 @@ class QOpt_ElementwiseOp<string mnemonic, list<Trait> traits = []>
 def QOpt_UnaryOp : QOpt_ElementwiseOp<"unary"> {
   let summary = "A function of each element";
   let description = [{
-    `silu` is x * sigmoid(x); `quick_gelu` is x * sigmoid(1.702 x); `gelu_erf` and `gelu_tanh` are the two forms of GELU; `not` takes booleans.
+    `silu` is x * sigmoid(x); `quick_gelu` is x * sigmoid(1.702 x); `gelu_erf` and `gelu_tanh` are the two forms of GELU. `not` takes booleans; `abs`, `neg` and
+    `relu` take any numbers, the others floats.
 
     ```mlir
     %y = qopt.unary silu %x : tensor<4x8xf32>
     ```
   }];
-  let arguments = (ins QOpt_UnaryKind:$kind, AnyRankedTensor:$input);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins QOpt_UnaryKind:$kind, QOpt_Tensor:$input);
+  let results = (outs QOpt_Tensor:$result);
   let assemblyFormat = "$kind $input attr-dict `:` type($input)";
+  let hasVerifier = 1;
 }
 
 def QOpt_BinaryOp : QOpt_ElementwiseOp<"binary"> {
   let summary = "A function of two elements, with broadcasting";
   let description = [{
-    Integer division truncates toward zero. `and` and `or` take booleans.
+    Integer sums and products wrap, integer division truncates toward zero. `min` and `max` of NaN are NaN. `and` and `or` take booleans.
 
     ```mlir
     %z = qopt.binary add %x, %y : tensor<4x8xf32>, tensor<8xf32>
     ```
   }];
-  let arguments = (ins QOpt_BinaryKind:$kind, AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins QOpt_BinaryKind:$kind, QOpt_Tensor:$lhs, QOpt_Tensor:$rhs);
+  let results = (outs QOpt_Tensor:$result);
   let assemblyFormat = "$kind $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs)";
   let hasVerifier = 1;
 }
 
 def QOpt_CompareOp : QOpt_ElementwiseOp<"compare"> {
   let summary = "Compares elements, with broadcasting; booleans come out";
-  let arguments = (ins QOpt_CompareKind:$kind, AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins QOpt_CompareKind:$kind, QOpt_Tensor:$lhs, QOpt_Tensor:$rhs);
+  let results = (outs QOpt_Tensor:$result);
   let assemblyFormat = "$kind $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs)";
   let hasVerifier = 1;
 }
 
 def QOpt_SelectOp : QOpt_ElementwiseOp<"select"> {
   let summary = "Takes each element from one of two tensors, with broadcasting";
-  let arguments = (ins AnyRankedTensor:$condition, AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins QOpt_Tensor:$condition, QOpt_Tensor:$lhs, QOpt_Tensor:$rhs);
+  let results = (outs QOpt_Tensor:$result);
   let assemblyFormat = "$condition `,` $lhs `,` $rhs attr-dict `:` type($condition) `,` type($lhs) `,` type($rhs)";
   let hasVerifier = 1;
 }
 
 def QOpt_CastOp : QOpt_TensorOp<"cast"> {
   let summary = "Converts elements to another type";
-  let description = [{ Float to float rounds to nearest even; float to integer truncates toward zero; any to boolean is "not zero". }];
-  let arguments = (ins AnyRankedTensor:$input);
-  let results = (outs AnyRankedTensor:$result);
+  let description = [{ Float to float rounds to nearest even; float to integer truncates toward zero and ends at the integers' limits (NaN gives 0); integer to integer wraps; any to boolean
+    is "not zero". }];
+  let arguments = (ins QOpt_Tensor:$input);
+  let results = (outs QOpt_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
   let hasVerifier = 1;
 }

@@ -12,6 +12,9 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
+/// Plain numbers. Stored tensors are read by the operations that say so: linear and gather.
+def QOpt_Tensor : RankedTensorOf<[AnyFloat, AnyInteger]>;
+
 class QOpt_Op<string mnemonic, list<Trait> traits = []> : Op<QOpt_Dialect, mnemonic, traits>;
 
 /// A pure operation on tensors whose result types and symbolic dimensions follow from its operands.

@@ -32,7 +32,7 @@ def QOpt_UseWeightOp : QOpt_TensorOp<"use_weight", [DeclareOpInterfaceMethods<Sy
 def QOpt_ConstantOp : QOpt_TensorOp<"constant", [ConstantLike, InferTypeOpAdaptor]> {
   let summary = "A small tensor written out";
   let arguments = (ins ElementsAttr:$value);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs QOpt_Tensor:$result);
   let assemblyFormat = "attr-dict $value";
   let hasFolder = 1;
 }

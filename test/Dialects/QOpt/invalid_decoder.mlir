@@ -134,3 +134,44 @@ func.func @cached_attention(%q: tensor<1x?x4x8xf32>, %c: !qopt.kv_cache<2x6, cap
   %0 = qopt.cached_attention %q, %c at %p scale 0.5 : tensor<1x?x4x8xf32>, !qopt.kv_cache<2x6, capacity = ?, key = f32, value = f32>, tensor<1xi64>
   return
 }
+
+// -----
+
+func.func @attention(%q: tensor<2x?x4x6xf32>, %k: tensor<2x?x2x6xf32>, %m: tensor<2x4x1x1xi8>) {
+  // expected-error @+1 {{mask must be floats (added) or i1 (true = seen), found 'tensor<2x4x1x1xi8>'}}
+  %0 = qopt.attention %q, %k, %k mask %m scale 0.5 : tensor<2x?x4x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x6xf32> mask tensor<2x4x1x1xi8>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<2x?x4x6xf32>, %k: tensor<2x?x2x6xf32>, %m: tensor<4x2x1x1xf32>) {
+  // expected-error @+1 {{mask 'tensor<4x2x1x1xf32>' does not broadcast to [batch, heads, tokens, context] of 'tensor<2x?x4x6xf32>' and 'tensor<2x?x2x6xf32>'}}
+  %0 = qopt.attention %q, %k, %k mask %m scale 0.5 : tensor<2x?x4x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x6xf32> mask tensor<4x2x1x1xf32>
+  return
+}
+
+// -----
+
+// A mask does not make the scores wider.
+func.func @attention(%q: tensor<1x?x4x6xf32>, %k: tensor<1x?x2x6xf32>, %m: tensor<3x1x1x1xf32>) {
+  // expected-error @+1 {{mask 'tensor<3x1x1x1xf32>' does not broadcast to [batch, heads, tokens, context]}}
+  %0 = qopt.attention %q, %k, %k mask %m scale 0.5 : tensor<1x?x4x6xf32>, tensor<1x?x2x6xf32>, tensor<1x?x2x6xf32> mask tensor<3x1x1x1xf32>
+  return
+}
+
+// -----
+
+func.func @attention(%q: tensor<2x?x4x6xf32>, %k: tensor<2x?x2x6xf32>) {
+  // expected-error @+1 {{has a window but is not causal; the window ends at the last key that a causal query sees}}
+  %0 = qopt.attention %q, %k, %k scale 0.5 window 4 : tensor<2x?x4x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x6xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention(%q: tensor<1x?x4x6xf32>, %c: !qopt.kv_cache<2x6, capacity = ?, key = f32, value = f32>, %p: tensor<1xi64>) {
+  // expected-error @+1 {{has a window of -1 keys, expected 0 (no window) or more}}
+  %0 = qopt.cached_attention %q, %c at %p scale 0.5 window -1 : tensor<1x?x4x6xf32>, !qopt.kv_cache<2x6, capacity = ?, key = f32, value = f32>, tensor<1xi64>
+  return
+}

@@ -16,6 +16,38 @@ func.func @binary(%x: tensor<2x3xf32>, %y: tensor<2x3xf16>) {
 
 // -----
 
+func.func @exp(%x: tensor<2xi32>) {
+  // expected-error @+1 {{exp takes floats, found 'tensor<2xi32>'; insert a qopt.cast}}
+  %0 = qopt.unary exp %x : tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @not(%x: tensor<2xf32>) {
+  // expected-error @+1 {{not takes booleans (i1), found 'tensor<2xf32>'}}
+  %0 = qopt.unary not %x : tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @and(%x: tensor<2xi32>) {
+  // expected-error @+1 {{and takes booleans (i1), found 'tensor<2xi32>'}}
+  %0 = qopt.binary and %x, %x : tensor<2xi32>, tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @linear(%x: tensor<2x3xf32>, %w: tensor<4x3xf32>) {
+  // expected-error @+1 {{takes products in a float type, found 'i8'}}
+  %0 = qopt.linear %x, %w compute i8 : tensor<2x3xf32>, tensor<4x3xf32>
+  return
+}
+
+// -----
+
 func.func @select(%c: tensor<2xi8>, %x: tensor<2xf32>) {
   // expected-error @+1 {{condition must be a tensor of i1, found 'tensor<2xi8>'}}
   %0 = qopt.select %c, %x, %x : tensor<2xi8>, tensor<2xf32>, tensor<2xf32>
@@ -32,9 +64,9 @@ func.func @cast(%x: tensor<2xf32>) {
 
 // -----
 
-// A stored value is not cast; only its reader dequantizes it.
+// A stored value is not cast; only its readers (linear, gather) dequantize it. So for every other operation.
 func.func @cast(%x: tensor<2x4x!qopt.packed<i4, group = 4, scale = f16>>) {
-  // expected-error @+1 {{converts plain numbers only, found 'tensor<2x4x!qopt.packed<i4, group = 4, scale = f16>>' to 'tensor<2x4xf32>'}}
+  // expected-error @+1 {{operand #0 must be ranked tensor of floating-point or integer values, but got 'tensor<2x4x!qopt.packed<i4, group = 4, scale = f16>>'}}
   %0 = qopt.cast %x : tensor<2x4x!qopt.packed<i4, group = 4, scale = f16>> to tensor<2x4xf32>
   return
 }
