@@ -3,6 +3,7 @@
 #include "qopt/Passes/Fusion.h"
 #include "qopt/Passes/Graph.h"
 #include "qopt/Passes/Precision.h"
+#include "qopt/Passes/Verify.h"
 
 #include "QKernel/QKernel.h"
 #include "QOpt/QOpt.h"
@@ -28,4 +29,5 @@ void qopt::registerAllPasses() {
   registerFusionPasses();
   registerGraphPasses();
   registerPrecisionPasses();
+  registerVerifyPasses();
 }
