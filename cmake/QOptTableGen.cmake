@@ -17,6 +17,23 @@ function(qopt_tablegen td output)
   set(qopt_generated ${qopt_generated} ${out} PARENT_SCOPE)
 endfunction()
 
+# qopt_add_docs(<target> <td> <page> <generator flags...>): a page of build/docs, part of the target qopt-docs.
+function(qopt_add_docs name td page)
+  set(out ${PROJECT_BINARY_DIR}/docs/${page})
+  set(includes)
+  foreach(dir IN LISTS QOPT_TBLGEN_INCLUDES)
+    list(APPEND includes -I${dir})
+  endforeach()
+  file(GLOB tds CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.td ${PROJECT_SOURCE_DIR}/dialects/*/*.td)
+  add_custom_command(OUTPUT ${out} COMMAND ${QOPT_MLIR_TBLGEN} ${ARGN} ${CMAKE_CURRENT_SOURCE_DIR}/${td} ${includes} -o ${out}
+    DEPENDS ${tds} COMMENT "docs/${page}")
+  add_custom_target(${name} DEPENDS ${out})
+  if(NOT TARGET qopt-docs)
+    add_custom_target(qopt-docs)
+  endif()
+  add_dependencies(qopt-docs ${name})
+endfunction()
+
 # qopt_add_dialect(<name> <dialect>): the usual set for a dialect folder holding <name>Ops.td,
 # <name>Types.td, <name>Attributes.td, <name>Interfaces.td.
 function(qopt_add_dialect name dialect)
@@ -40,16 +57,6 @@ function(qopt_add_dialect name dialect)
   add_custom_target(${name}-tablegen DEPENDS ${qopt_generated})
   set_property(GLOBAL APPEND PROPERTY QOPT_TABLEGEN_TARGETS ${name}-tablegen)
 
-  set(page ${PROJECT_BINARY_DIR}/docs/${name}.md)
-  set(includes)
-  foreach(dir IN LISTS QOPT_TBLGEN_INCLUDES)
-    list(APPEND includes -I${dir})
-  endforeach()
-  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/docs)
-  add_custom_target(${name}-docs COMMAND ${QOPT_MLIR_TBLGEN} -gen-dialect-doc -dialect=${dialect}
-    ${CMAKE_CURRENT_SOURCE_DIR}/${name}Ops.td ${includes} -o ${page})
-  if(NOT TARGET qopt-docs)
-    add_custom_target(qopt-docs)
-  endif()
-  add_dependencies(qopt-docs ${name}-docs)
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/docs/passes)
+  qopt_add_docs(${name}-docs ${name}Ops.td ${name}.md -gen-dialect-doc -dialect=${dialect})
 endfunction()

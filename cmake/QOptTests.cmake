@@ -58,5 +58,8 @@ function(qopt_add_check)
   add_custom_target(check-qopt
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/test/run.py ${PROJECT_BINARY_DIR}/test
     DEPENDS ${tests} ${tools} USES_TERMINAL VERBATIM)
+  if(TARGET qopt-docs) # so that documentation which no longer generates is noticed
+    add_dependencies(check-qopt qopt-docs)
+  endif()
   add_test(NAME check-qopt COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/test/run.py ${PROJECT_BINARY_DIR}/test)
 endfunction()

@@ -38,7 +38,7 @@ def QOpt_AttentionOp : QOpt_TensorOp<"attention", [AttrSizedOperandSegments, Inf
   let description = [{
     `query` is `[batch, tokens, heads, size]`, `key` and `value` `[batch, context, kv heads, size]`; query head h reads kv head h / (heads / kv heads).
     With `causal` query i sees key j iff j <= i + context - tokens, and with `window` w > 0 also j > i + context - tokens - w. `mask`, where given, is added
-    (float) or chooses (boolean, true = seen), broadcast to `[batch, heads, tokens, context]`. `softcap` c > 0 turns a score s into c · tanh(s / c) before the mask. A query that sees nothing gives zeros.
+    (float, -inf = not seen) or chooses (boolean, true = seen), broadcast to `[batch, heads, tokens, context]`. `softcap` c > 0 turns a score s into c · tanh(s / c) before the mask. A query that sees nothing gives zeros.
     `lengths` `[batch]`, where given, counts the valid keys of each row: they replace `context` in the rules above and later keys are not seen.
   }];
   let arguments = (ins QOpt_Tensor:$query, QOpt_Tensor:$key, QOpt_Tensor:$value, Optional<QOpt_Tensor>:$mask, Optional<QOpt_Tensor>:$lengths,
