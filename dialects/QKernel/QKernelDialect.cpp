@@ -92,8 +92,8 @@ LogicalResult KernelOp::verify() {
 LogicalResult YieldOp::verify() {
   auto Kernel = cast<KernelOp>((*this)->getParentOp());
   if (TypeRange(getValues().getTypes()) != TypeRange(Kernel.getResultTypes()))
-    return emitOpError() << "gives values of other types than the results of '"
-                         << Kernel.getSymName() << "'";
+    return emitOpError() << "gives (" << getValues().getTypes() << "), but the results of '"
+                         << Kernel.getSymName() << "' are (" << Kernel.getResultTypes() << ")";
   return success();
 }
 
@@ -111,9 +111,11 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &Tables) {
   if (!Kernel)
     return emitOpError() << "'" << getKernel() << "' does not name a qkernel.kernel";
   if (TypeRange(Kernel.getArgumentTypes()) != TypeRange(getOperandTypes()))
-    return emitOpError() << "passes operands of other types than '" << getKernel() << "' takes";
+    return emitOpError() << "passes (" << getOperandTypes() << "), but '" << getKernel()
+                         << "' takes (" << Kernel.getArgumentTypes() << ")";
   if (TypeRange(Kernel.getResultTypes()) != TypeRange(getResultTypes()))
-    return emitOpError() << "expects results of other types than '" << getKernel() << "' gives";
+    return emitOpError() << "expects (" << getResultTypes() << "), but '" << getKernel()
+                         << "' gives (" << Kernel.getResultTypes() << ")";
   return success();
 }
 

@@ -65,9 +65,11 @@ LogicalResult MatmulOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl
   ArrayRef<AffineExpr> Lhs = Operands[0], Rhs = Operands[1];
   auto Batch = broadcastDims(Lhs.drop_back(2), Rhs.drop_back(2));
   if (failed(Batch))
-    return emitOpError("operands have symbolic batch dimensions that do not broadcast");
+    return emitOpError() << "operands have symbolic batch dimensions that do not broadcast: "
+                         << printDims(Lhs.drop_back(2)) << " and " << printDims(Rhs.drop_back(2));
   if (Lhs.back() != Rhs.drop_back().back())
-    return emitOpError("contracts symbolic dimensions that are not the same");
+    return emitOpError() << "contracts symbolic dimensions that are not the same: "
+                         << printDims(Lhs) << " and " << printDims(Rhs);
   Batch->append({Lhs.drop_back().back(), Rhs.back()});
   Results.push_back(*Batch);
   return success();

@@ -24,7 +24,8 @@ static LogicalResult inferBroadcastDims(Operation *Op, ArrayRef<Dims> Operands,
   for (ArrayRef<AffineExpr> Next : Operands.drop_front()) {
     auto Wider = broadcastDims(Joined, Next);
     if (failed(Wider))
-      return Op->emitOpError("operands have symbolic dimensions that do not broadcast");
+      return Op->emitOpError() << "operands have symbolic dimensions that do not broadcast: "
+                               << printDims(Joined) << " and " << printDims(Next);
     Joined = *Wider;
   }
   Results.push_back(Joined);

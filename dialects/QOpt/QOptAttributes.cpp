@@ -36,10 +36,14 @@ LogicalResult SourceAttr::verify(function_ref<InFlightDiagnostic()> EmitError, S
   if (!Ty.hasStaticShape() || !Ty.getElementType().isIntOrFloat())
     return EmitError() << "source '" << File << "' has type " << Ty
                        << ", expected a static tensor of numbers";
-  int64_t Bits = 0;
-  if (llvm::MulOverflow<int64_t>(Ty.getNumElements(), Ty.getElementTypeBitWidth(), Bits) ||
-      llvm::divideCeil(Bits, 8) != uint64_t(Length))
+  int64_t Bits = Ty.getElementTypeBitWidth();
+  for (int64_t Size : Ty.getShape())
+    if (llvm::MulOverflow(Bits, Size, Bits))
+      return EmitError() << "source '" << File << "' has type " << Ty << ", whose size overflows";
+  if (llvm::divideCeil(Bits, 8) != uint64_t(Length))
     return EmitError() << "source '" << File << "' holds " << Length << " bytes, but " << Ty
                        << " needs " << llvm::divideCeil(Bits, 8);
+  if (Offset > std::numeric_limits<int64_t>::max() - Length)
+    return EmitError() << "source '" << File << "' ends beyond the largest offset of a file";
   return success();
 }

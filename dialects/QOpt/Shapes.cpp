@@ -50,6 +50,15 @@ SmallVector<int64_t> qopt::getShape(ArrayRef<AffineExpr> DimExprs) {
   });
 }
 
+std::string qopt::printDims(ArrayRef<AffineExpr> Exprs) {
+  std::string Text;
+  llvm::raw_string_ostream Out(Text);
+  Out << "(";
+  llvm::interleaveComma(Exprs, Out);
+  Out << ")";
+  return Text;
+}
+
 LogicalResult qopt::verifyDims(Operation *Op, AffineMap Map, RankedTensorType Ty) {
   if (Map.getNumDims() != 0)
     return Op->emitOpError() << "dimensions must be a map over symbols only, found " << AffineMapAttr::get(Map);

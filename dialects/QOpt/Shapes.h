@@ -16,6 +16,9 @@ mlir::LogicalResult verifyDims(mlir::Operation *Op, mlir::AffineMap Map, mlir::R
 /// Fails with a message unless `Axis` is an axis of `Ty`.
 mlir::LogicalResult verifyAxis(mlir::Operation *Op, int64_t Axis, mlir::RankedTensorType Ty);
 
+/// Dimensions as a message shows them: (s0, 4).
+std::string printDims(llvm::ArrayRef<mlir::AffineExpr> Exprs);
+
 /// Whether two sizes can be the same number.
 inline bool compatibleSizes(int64_t A, int64_t B) {
   return mlir::ShapedType::isDynamic(A) || mlir::ShapedType::isDynamic(B) || A == B;

@@ -177,7 +177,8 @@ LogicalResult ConcatOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl
       if (int64_t(I) == int64_t(getAxis()))
         Result[I] = Result[I] + Next[I];
       else if (Result[I] != Next[I])
-        return emitOpError() << "inputs have different symbolic dimensions on axis " << I;
+        return emitOpError() << "inputs have different symbolic dimensions on axis " << I << ": "
+                             << printDims(Result) << " and " << printDims(Next);
     }
   Results.push_back(Result);
   return success();

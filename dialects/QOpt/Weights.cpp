@@ -29,8 +29,10 @@ static FailureOr<RankedTensorType> applyStep(Attribute Step, RankedTensorType Ty
     return Ty.clone(Shape);
   }
   if (auto Reshape = dyn_cast<ReshapeStepAttr>(Step)) {
+    if (llvm::any_of(Reshape.getShape(), [](int64_t Size) { return Size < 0; }))
+      return failure();
     auto To = Ty.clone(Reshape.getShape());
-    if (!To.hasStaticShape() || To.getNumElements() != Ty.getNumElements())
+    if (To.getNumElements() != Ty.getNumElements())
       return failure();
     return To;
   }
@@ -41,31 +43,54 @@ static FailureOr<RankedTensorType> applyStep(Attribute Step, RankedTensorType Ty
   return failure();
 }
 
-FailureOr<RankedTensorType> qopt::getUnquantizedType(WeightOp Weight) {
-  if (Weight.getSources().empty())
-    return failure();
+/// The type of the sources, joined along axis 0. `Explain` gets the reason of a failure.
+static FailureOr<RankedTensorType> joinSources(WeightOp Weight,
+                                               function_ref<void(const Twine &)> Explain) {
   RankedTensorType Ty;
-  for (auto Source : Weight.getSources().getAsRange<SourceAttr>()) {
+  for (auto [Number, Source] : llvm::enumerate(Weight.getSources().getAsRange<SourceAttr>())) {
     RankedTensorType Next = Source.getType();
     if (!Ty) {
       Ty = Next;
       continue;
     }
+    int64_t Rows;
     if (Ty.getRank() == 0 || Next.getRank() != Ty.getRank() ||
         Next.getElementType() != Ty.getElementType() ||
-        Next.getShape().drop_front() != Ty.getShape().drop_front())
+        Next.getShape().drop_front() != Ty.getShape().drop_front() ||
+        llvm::AddOverflow(Ty.getDimSize(0), Next.getDimSize(0), Rows)) {
+      Explain("source " + Twine(Number) + " does not continue the ones before it along axis 0");
       return failure();
+    }
     SmallVector<int64_t> Shape(Ty.getShape());
-    Shape[0] += Next.getDimSize(0);
+    Shape[0] = Rows;
     Ty = Ty.clone(Shape);
   }
-  for (Attribute Step : Weight.getSteps()) {
-    auto Next = applyStep(Step, Ty);
-    if (failed(Next))
+  return Ty;
+}
+
+/// The type after all steps. `Explain` gets the reason of a failure.
+static FailureOr<RankedTensorType> applySteps(WeightOp Weight,
+                                              function_ref<void(const Twine &)> Explain) {
+  auto Ty = joinSources(Weight, Explain);
+  if (failed(Ty))
+    return failure();
+  for (auto [Number, Step] : llvm::enumerate(Weight.getSteps())) {
+    auto Next = applyStep(Step, *Ty);
+    if (failed(Next)) {
+      std::string Text;
+      llvm::raw_string_ostream(Text) << Step << " does not apply to " << *Ty;
+      Explain("step " + Twine(Number) + ", " + Text);
       return failure();
-    Ty = *Next;
+    }
+    Ty = Next;
   }
   return Ty;
+}
+
+FailureOr<RankedTensorType> qopt::getUnquantizedType(WeightOp Weight) {
+  if (Weight.getSources().empty())
+    return failure();
+  return applySteps(Weight, [](const Twine &) {});
 }
 
 LogicalResult WeightOp::verify() {
@@ -74,9 +99,10 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "must have a static shape, found " << Ty;
   if (getSources().empty())
     return emitOpError("needs at least one source");
-  auto Unquantized = getUnquantizedType(*this);
+  std::string Reason;
+  auto Unquantized = applySteps(*this, [&](const Twine &Text) { Reason = Text.str(); });
   if (failed(Unquantized))
-    return emitOpError("sources and steps do not fit together");
+    return emitOpError() << "sources and steps do not fit together: " << Reason;
   if (Unquantized->getShape() != Ty.getShape())
     return emitOpError() << "sources and steps give " << *Unquantized << ", but the type is " << Ty;
   if (getStoredElementType(Ty)) {

@@ -17,7 +17,7 @@ func.func @foreign(%x: tensor<?x4xf32> {qopt.dims = affine_map<()[s0] -> (s0, 4)
 // -----
 
 func.func @binary(%x: tensor<?x4xf32> {qopt.dims = affine_map<()[s0, s1] -> (s0, 4)>}, %y: tensor<?x4xf32> {qopt.dims = affine_map<()[s0, s1] -> (s1, 4)>}) -> tensor<?x4xf32> {
-  // expected-error @+1 {{operands have symbolic dimensions that do not broadcast}}
+  // expected-error @+1 {{operands have symbolic dimensions that do not broadcast: (s0, 4) and (s1, 4)}}
   %0 = qopt.binary add %x, %y : tensor<?x4xf32>, tensor<?x4xf32>
   return %0 : tensor<?x4xf32>
 }
@@ -25,7 +25,7 @@ func.func @binary(%x: tensor<?x4xf32> {qopt.dims = affine_map<()[s0, s1] -> (s0,
 // -----
 
 func.func @batch(%x: tensor<?x2x3xf32> {qopt.dims = affine_map<()[s0, s1] -> (s0, 2, 3)>}, %y: tensor<?x3x2xf32> {qopt.dims = affine_map<()[s0, s1] -> (s1, 3, 2)>}) -> tensor<?x2x2xf32> {
-  // expected-error @+1 {{operands have symbolic batch dimensions that do not broadcast}}
+  // expected-error @+1 {{operands have symbolic batch dimensions that do not broadcast: (s0) and (s1)}}
   %0 = qopt.matmul %x, %y : tensor<?x2x3xf32>, tensor<?x3x2xf32>
   return %0 : tensor<?x2x2xf32>
 }
@@ -33,7 +33,7 @@ func.func @batch(%x: tensor<?x2x3xf32> {qopt.dims = affine_map<()[s0, s1] -> (s0
 // -----
 
 func.func @contracted(%x: tensor<2x?xf32> {qopt.dims = affine_map<()[s0, s1] -> (2, s0)>}, %y: tensor<?x2xf32> {qopt.dims = affine_map<()[s0, s1] -> (s1, 2)>}) -> tensor<2x2xf32> {
-  // expected-error @+1 {{contracts symbolic dimensions that are not the same}}
+  // expected-error @+1 {{contracts symbolic dimensions that are not the same: (2, s0) and (s1, 2)}}
   %0 = qopt.matmul %x, %y : tensor<2x?xf32>, tensor<?x2xf32>
   return %0 : tensor<2x2xf32>
 }
@@ -49,7 +49,7 @@ func.func @reshape(%x: tensor<?x4xf32> {qopt.dims = affine_map<()[s0] -> (s0, 4)
 // -----
 
 func.func @concat(%x: tensor<?x4xf32> {qopt.dims = affine_map<()[s0, s1] -> (s0, 4)>}, %y: tensor<?x4xf32> {qopt.dims = affine_map<()[s0, s1] -> (s1, 4)>}) -> tensor<?x8xf32> {
-  // expected-error @+1 {{inputs have different symbolic dimensions on axis 0}}
+  // expected-error @+1 {{inputs have different symbolic dimensions on axis 0: (s0, 4) and (s1, 4)}}
   %0 = qopt.concat %x, %y axis 1 : tensor<?x4xf32>, tensor<?x4xf32>
   return %0 : tensor<?x8xf32>
 }

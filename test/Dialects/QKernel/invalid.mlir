@@ -13,7 +13,7 @@ qkernel.kernel @k() attributes {kind = "elementwise"} {
 // -----
 
 qkernel.kernel @k(%x: tensor<4xf32>) -> tensor<4xf16> attributes {kind = "elementwise"} {
-  // expected-error @+1 {{gives values of other types than the results of 'k'}}
+  // expected-error @+1 {{gives ('tensor<4xf32>'), but the results of 'k' are ('tensor<4xf16>')}}
   qkernel.yield %x : tensor<4xf32>
 }
 
@@ -31,7 +31,7 @@ qkernel.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {kind = "elemen
   qkernel.yield %x : tensor<4xf32>
 }
 func.func @f(%x: tensor<5xf32>) {
-  // expected-error @+1 {{passes operands of other types than 'k' takes}}
+  // expected-error @+1 {{passes ('tensor<5xf32>'), but 'k' takes ('tensor<4xf32>')}}
   %0 = qkernel.launch @k "node"(%x) : (tensor<5xf32>) -> tensor<4xf32>
   return
 }
@@ -42,7 +42,7 @@ qkernel.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {kind = "elemen
   qkernel.yield %x : tensor<4xf32>
 }
 func.func @f(%x: tensor<4xf32>) {
-  // expected-error @+1 {{expects results of other types than 'k' gives}}
+  // expected-error @+1 {{expects ('tensor<4xf16>'), but 'k' gives ('tensor<4xf32>')}}
   %0 = qkernel.launch @k "node"(%x) : (tensor<4xf32>) -> tensor<4xf16>
   return
 }

@@ -85,3 +85,17 @@ qopt.weight @w : tensor<4xf32>
 qopt.weight @w : tensor<4xf32>
   // expected-error @+1 {{source 'm.data' holds 12 bytes, but 'tensor<4xf32>' needs 16}}
   from [#qopt.source<"m.data", offset = 0, length = 12, type = tensor<4xf32>, hash = 0>]
+
+// -----
+
+module attributes {
+  // expected-error @+1 {{source 'm.data' has type 'tensor<4611686018427387904x4xf32>', whose size overflows}}
+  test.source = #qopt.source<"m.data", offset = 0, length = 16, type = tensor<4611686018427387904x4xf32>, hash = 0>
+} {}
+
+// -----
+
+module attributes {
+  // expected-error @+1 {{source 'm.data' ends beyond the largest offset of a file}}
+  test.source = #qopt.source<"m.data", offset = 9223372036854775800, length = 16, type = tensor<4xf32>, hash = 0>
+} {}

@@ -11,28 +11,28 @@ qopt.weight @w : tensor<4xf32> from []
 // -----
 
 // Sources are joined along axis 0: the others must agree.
-// expected-error @+1 {{sources and steps do not fit together}}
+// expected-error @+1 {{sources and steps do not fit together: source 1 does not continue the ones before it along axis 0}}
 qopt.weight @w : tensor<4x3xf32> from [#qopt.source<"m.data", offset = 0, length = 24, type = tensor<2x3xf32>, hash = 0>, #qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>]
 
 // -----
 
-// expected-error @+1 {{sources and steps do not fit together}}
+// expected-error @+1 {{sources and steps do not fit together: step 0, #qopt.transpose<[1, 2]> does not apply to tensor<2x4xf32>}}
 qopt.weight @w : tensor<4x2xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.transpose<[1, 2]>]
 
 // -----
 
 // An axis named twice is no permutation.
-// expected-error @+1 {{sources and steps do not fit together}}
+// expected-error @+1 {{sources and steps do not fit together: step 0, #qopt.transpose<[0, 0]> does not apply to tensor<2x4xf32>}}
 qopt.weight @w : tensor<2x2xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.transpose<[0, 0]>]
 
 // -----
 
-// expected-error @+1 {{sources and steps do not fit together}}
+// expected-error @+1 {{sources and steps do not fit together: step 0, #qopt.slice<axis = 1, offset = 3, size = 2> does not apply to tensor<2x4xf32>}}
 qopt.weight @w : tensor<2x2xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.slice<axis = 1, offset = 3, size = 2>]
 
 // -----
 
-// expected-error @+1 {{sources and steps do not fit together}}
+// expected-error @+1 {{sources and steps do not fit together: step 0, #qopt.reshape<[3, 3]> does not apply to tensor<2x4xf32>}}
 qopt.weight @w : tensor<3x3xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.reshape<[3, 3]>]
 
 // -----
@@ -71,3 +71,8 @@ func.func @f() {
   %0 = qopt.use_weight @w : tensor<5xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{step 1, #qopt.reshape<[-2, -4]> does not apply to tensor<4x2xf32>}}
+qopt.weight @w : tensor<2x4xf32> from [#qopt.source<"m.data", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] steps [#qopt.transpose<[1, 0]>, #qopt.reshape<[-2, -4]>]
