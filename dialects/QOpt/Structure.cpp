@@ -1,3 +1,4 @@
+#include "QOpt/DimExpr.h"
 #include "QOpt/Shapes.h"
 
 using namespace mlir;
@@ -11,33 +12,12 @@ static AffineExpr product(MLIRContext *Context, ArrayRef<AffineExpr> Exprs) {
   return Result;
 }
 
-/// A product split into its constant and the sorted symbolic factors: enough to show that a reshape keeps its elements.
-static std::pair<int64_t, SmallVector<AffineExpr>> factors(AffineExpr Expr) {
-  int64_t Constant = 1;
-  SmallVector<AffineExpr> Symbols, Work = {Expr};
-  while (!Work.empty()) {
-    AffineExpr Next = Work.pop_back_val();
-    if (auto Number = dyn_cast<AffineConstantExpr>(Next))
-      Constant *= Number.getValue();
-    else if (auto Binary = dyn_cast<AffineBinaryOpExpr>(Next);
-             Binary && Binary.getKind() == AffineExprKind::Mul)
-      Work.append({Binary.getLHS(), Binary.getRHS()});
-    else
-      Symbols.push_back(Next);
-  }
-  llvm::sort(Symbols, [](AffineExpr A, AffineExpr B) {
-    return A.getAsOpaquePointer() < B.getAsOpaquePointer();
-  });
-  return {Constant, Symbols};
-}
-
 //===- reshape --------------------------------------------------------------------------------===//
 
 LogicalResult ReshapeOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
   ArrayRef<AffineExpr> To = getDims().getResults();
-  auto [FromNumber, FromSymbols] = factors(product(getContext(), Operands.front()));
-  auto [ToNumber, ToSymbols] = factors(product(getContext(), To));
-  if (FromNumber != ToNumber || FromSymbols != ToSymbols)
+  if (canonicalizeDim(product(getContext(), Operands.front())) !=
+      canonicalizeDim(product(getContext(), To)))
     return emitOpError("does not keep the number of elements");
   Results.emplace_back(To.begin(), To.end());
   return success();

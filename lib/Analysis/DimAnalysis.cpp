@@ -1,5 +1,7 @@
 #include "qopt/Analysis/DimAnalysis.h"
 
+#include "QOpt/DimExpr.h"
+
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -25,8 +27,8 @@ FailureOr<DimAnalysis> DimAnalysis::run(FunctionOpInterface Function) {
     auto Map = Function.getArgAttrOfType<AffineMapAttr>(Argument.getArgNumber(),
                                                         QOptDialect::getDimsAttrName());
     if (Map) {
-      ArrayRef<AffineExpr> Exprs = Map.getValue().getResults();
-      Result.ValueDims[Argument] = Dims(Exprs.begin(), Exprs.end());
+      Result.ValueDims[Argument] =
+          llvm::map_to_vector<4>(Map.getValue().getResults(), canonicalizeDim);
     } else if (auto Known = staticDims(Argument.getType())) {
       Result.ValueDims[Argument] = *Known;
     } else {
@@ -49,7 +51,7 @@ LogicalResult DimAnalysis::visit(Operation *Op) {
     if (failed(Interface.inferResultDims(Operands, Results)))
       return failure();
     for (auto [Result, ResultDims] : llvm::zip_equal(Op->getResults(), Results))
-      ValueDims[Result] = ResultDims;
+      ValueDims[Result] = llvm::map_to_vector<4>(ResultDims, canonicalizeDim);
     return success();
   }
   for (Value Result : Op->getResults()) {
