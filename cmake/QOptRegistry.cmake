@@ -1,13 +1,13 @@
 # Explicit registration without lists to edit.
 #
-# qopt_generate_registry(HEADER h NAMESPACE ns FUNCTION f ARGUMENT T [PREFIX p] [SUFFIX s])
-# Every file X.cpp of the current folder defines `void ns::<prefix>X<suffix>(T &)`; the generated file defines
+# qopt_generate_registry(HEADER h NAMESPACE ns FUNCTION f ARGUMENT T [FOLDER f] [PREFIX p] [SUFFIX s])
+# Every file X.cpp of the current folder (or of its subfolder f) defines `void ns::<prefix>X<suffix>(T &)`; the generated file defines
 # `void ns::f(T &)` that calls them in alphabetical order. Nothing runs before main. EXCLUDE names files without one.
 function(qopt_generate_registry)
-  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;ARGUMENT;PREFIX;SUFFIX" "EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;FUNCTION;ARGUMENT;FOLDER;PREFIX;SUFFIX" "EXCLUDE" ${ARGN})
   file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   qopt_folder_target(${folder} component)
-  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_FOLDER}/*.cpp)
   list(SORT files)
   set(declarations)
   set(calls)
