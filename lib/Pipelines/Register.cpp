@@ -4,6 +4,7 @@
 #include "qopt/Passes/Graph.h"
 #include "qopt/Passes/Precision.h"
 #include "qopt/Passes/Verify.h"
+#include "qopt/Pipelines/Raise.h"
 
 #include "QKernel/QKernel.h"
 #include "QOpt/QOpt.h"
@@ -30,4 +31,5 @@ void qopt::registerAllPasses() {
   registerGraphPasses();
   registerPrecisionPasses();
   registerVerifyPasses();
+  registerRaisingPipeline();
 }

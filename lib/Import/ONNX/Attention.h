@@ -26,10 +26,9 @@ struct AttentionOptions {
 };
 
 /// `qopt.attention` over [batch, tokens, heads, size]; null where an operand is null or they do not
-/// fit together. Mask and lengths may be absent.
-mlir::Value makeAttention(NodeEmitter &E, mlir::Value Query, mlir::Value Key, mlir::Value Values,
-                          mlir::Value Mask, const AttentionOptions &Options,
-                          mlir::Value Lengths = {});
+/// fit together.
+mlir::Value makeAttention(NodeEmitter &E, mlir::Value Query, mlir::Value Key, mlir::Value Value,
+                          mlir::Value Mask, const AttentionOptions &Options);
 
 } // namespace qopt::onnx_import
 

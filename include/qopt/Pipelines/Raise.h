@@ -1,0 +1,19 @@
+//===- Raise.h - from what exporters write to the canonical program ---------------------------===//
+#ifndef QOPT_PIPELINES_RAISE_H
+#define QOPT_PIPELINES_RAISE_H
+
+namespace mlir {
+class OpPassManager;
+}
+
+namespace qopt {
+
+/// Raises an imported module to the canonical form of the `model` level.
+void buildRaisingPipeline(mlir::OpPassManager &Manager);
+
+/// Registers it as `--qopt-raise`.
+void registerRaisingPipeline();
+
+} // namespace qopt
+
+#endif // QOPT_PIPELINES_RAISE_H
