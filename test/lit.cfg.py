@@ -9,7 +9,7 @@ config.name = "qopt"
 # The tests use lit's own shell, so they run alike everywhere and need no bash.
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["unit", "Inputs", "CMakeLists.txt"]
+config.excludes = ["unit", "Inputs", "Tools", "CMakeLists.txt"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.qopt_build, "test")
 

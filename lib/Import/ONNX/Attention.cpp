@@ -14,6 +14,8 @@ static Value takeBias(NodeEmitter &E, Value Bias, int64_t Offset, int64_t Size) 
 Value onnx_import::takeChannels(NodeEmitter &E, Value X, int64_t Offset, int64_t Size) {
   if (!X)
     return {};
+  if (GraphBuilder::rank(X) == 1)
+    return takeBias(E, X, Offset, Size);
   if (auto Linear = X.getDefiningOp<LinearOp>())
     if (auto Use = Linear.getWeight().getDefiningOp<UseWeightOp>()) {
       const WeightRecipe &Whole = E.B.Weights.getRecipe(Use.getWeightAttr().getAttr());
@@ -37,15 +39,15 @@ Value onnx_import::splitHeads(NodeEmitter &E, Value X, int64_t Heads) {
   if (GraphBuilder::rank(X) != 3 || ShapedType::isDynamic(Width) || Heads < 1 || Width % Heads != 0)
     return E.B.badInput("an operand of type " + describe(X.getType()) + " is no [batch, tokens, " +
                         Twine(Heads) + " heads]");
-  ArrayRef<AffineExpr> Shape = E.B.dims(X);
+  Dims Shape = E.B.dims(X);
   return E.B.reshape(X, {Shape[0], Shape[1], E.B.constant(Heads), E.B.constant(Width / Heads)});
 }
 
 Value onnx_import::joinHeads(NodeEmitter &E, Value X) {
   if (!X)
     return {};
-  ArrayRef<AffineExpr> Shape = E.B.dims(X);
-  return E.B.reshape(X, {Shape[0], Shape[1], E.B.product(Shape.drop_front(2))});
+  Dims Shape = E.B.dims(X);
+  return E.B.reshape(X, {Shape[0], Shape[1], E.B.product({Shape[2], Shape[3]})});
 }
 
 Value onnx_import::swapTokensAndHeads(NodeEmitter &E, Value X) {
@@ -70,7 +72,7 @@ static bool checkHeads(NodeEmitter &E, Value Query, Value Key, Value Values) {
 }
 
 Value onnx_import::makeAttention(NodeEmitter &E, Value Query, Value Key, Value Values, Value Mask,
-                                 const AttentionOptions &Options) {
+                                 const AttentionOptions &Options, Value Lengths) {
   if (!Query || !Key || !Values || !checkHeads(E, Query, Key, Values))
     return {};
   for (Value V : {Key, Values})
@@ -78,8 +80,11 @@ Value onnx_import::makeAttention(NodeEmitter &E, Value Query, Value Key, Value V
       return {};
   if (failed(E.B.unify(E.B.dims(Key)[1], E.B.dims(Values)[1], "the lengths of keys and values")))
     return {};
-  return E.B.finish(AttentionOp::create(E.B.B, E.B.getLocation(), Query, Key, Values, Mask,
-                                        /*lengths=*/Value(), APFloat(float(Options.Scale)),
-                                        Options.Causal, Options.Window,
-                                        APFloat(float(Options.Softcap))));
+  if (Lengths &&
+      (GraphBuilder::rank(Lengths) != 1 || !isa<IntegerType>(GraphBuilder::element(Lengths))))
+    return E.B.badInput("lengths of type " + describe(Lengths.getType()) +
+                        " are no numbers for each row");
+  return E.B.finish(AttentionOp::create(E.B.B, E.B.getLocation(), Query, Key, Values, Mask, Lengths,
+                                        APFloat(float(Options.Scale)), Options.Causal,
+                                        Options.Window, APFloat(float(Options.Softcap))));
 }

@@ -26,9 +26,10 @@ struct AttentionOptions {
 };
 
 /// `qopt.attention` over [batch, tokens, heads, size]; null where an operand is null or they do not
-/// fit together.
-mlir::Value makeAttention(NodeEmitter &E, mlir::Value Query, mlir::Value Key, mlir::Value Value,
-                          mlir::Value Mask, const AttentionOptions &Options);
+/// fit together. Mask and lengths may be absent.
+mlir::Value makeAttention(NodeEmitter &E, mlir::Value Query, mlir::Value Key, mlir::Value Values,
+                          mlir::Value Mask, const AttentionOptions &Options,
+                          mlir::Value Lengths = {});
 
 } // namespace qopt::onnx_import
 

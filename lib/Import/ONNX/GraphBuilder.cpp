@@ -272,15 +272,19 @@ Value GraphBuilder::softmax(Value X, int64_t Axis) {
   return finish(SoftmaxOp::create(B, Loc, X.getType(), X, Axis));
 }
 
+static ArrayRef<AffineExpr> batchOf(const Dims &Matrix) {
+  return ArrayRef<AffineExpr>(Matrix).drop_back(2);
+}
+
 Value GraphBuilder::matmul(Value X, Value Y) {
   if (!X || !Y || !sameElements(X, Y) || !isFloat(X, "the left matrix"))
     return {};
-  ArrayRef<AffineExpr> Lhs = dims(X), Rhs = dims(Y);
+  Dims Lhs = dims(X), Rhs = dims(Y);
   if (Lhs.size() < 2 || Rhs.size() < 2)
     return badInput("needs matrices, found " + describe(X.getType()) + " and " +
                     describe(Y.getType()));
-  if (failed(unify(Lhs.back(), Rhs.drop_back().back(), "the contracted dimensions")) ||
-      failed(broadcastDims(Lhs.drop_back(2), Rhs.drop_back(2))))
+  if (failed(unify(Lhs.back(), Rhs[Rhs.size() - 2], "the contracted dimensions")) ||
+      failed(broadcastDims(batchOf(Lhs), batchOf(Rhs))))
     return {};
   return finish(MatmulOp::create(B, Loc, X, Y));
 }

@@ -48,7 +48,8 @@ public:
   // Dimensions
   mlir::AffineExpr constant(int64_t Value) const;
   Dims constants(llvm::ArrayRef<int64_t> Values) const;
-  llvm::ArrayRef<mlir::AffineExpr> dims(mlir::Value V) const { return Analysis.getDims(V); }
+  /// By value: what the analysis holds moves when the next operation is made.
+  Dims dims(mlir::Value V) const { return Dims(Analysis.getDims(V)); }
   mlir::AffineExpr product(llvm::ArrayRef<mlir::AffineExpr> Sizes) const;
   /// Makes two dimensions equal; failure reports the problem or asks for a restart.
   mlir::LogicalResult unify(mlir::AffineExpr A, mlir::AffineExpr B, llvm::StringRef What);

@@ -99,3 +99,23 @@ module attributes {
   // expected-error @+1 {{source 'm.data' ends beyond the largest offset of a file}}
   test.source = #qopt.source<"m.data", offset = 9223372036854775800, length = 16, type = tensor<4xf32>, hash = 0>
 } {}
+
+// -----
+
+// expected-error @+1 {{argument 0: 'qopt.dims' must be a map over symbols, found "tokens"}}
+func.func private @f(tensor<?x4xf32> {qopt.dims = "tokens"})
+
+// -----
+
+// expected-error @+1 {{argument 0 of type 'tensor<?x4xf32>' cannot have dimensions affine_map<()[s0] -> (s0)>}}
+func.func private @f(tensor<?x4xf32> {qopt.dims = affine_map<()[s0] -> (s0)>})
+
+// -----
+
+// expected-error @+1 {{result 0 of type 'tensor<4x4xf32>' cannot have dimensions affine_map<()[s0] -> (s0, 4)>}}
+func.func private @f() -> (tensor<4x4xf32> {qopt.dims = affine_map<()[s0] -> (s0, 4)>})
+
+// -----
+
+// expected-error @+1 {{argument 0 has dimensions affine_map<()[s0, s1] -> (s1)>, but only 1 symbols are declared}}
+func.func private @f(tensor<?xf32> {qopt.dims = affine_map<()[s0, s1] -> (s1)>}) attributes {qopt.symbols = [#qopt.symbol<"tokens", 1 to 2>]}

@@ -322,8 +322,8 @@ static LogicalResult emitTrilu(NodeEmitter &E) {
     Diagonal = E.in(1).Elements->front();
   }
   Value X = E.value(0);
-  AffineExpr One = E.B.constant(1), Zero = E.B.constant(0), Rows = E.B.dims(X).drop_back().back(),
-             Columns = E.B.dims(X).back();
+  AffineExpr One = E.B.constant(1), Zero = E.B.constant(0), Columns = E.B.dims(X).back(),
+             Rows = E.B.dims(X)[GraphBuilder::rank(X) - 2];
   Type I64 = E.B.B.getI64Type();
   // Element (i, j) lies in the upper triangle where j >= i + diagonal.
   Value Row = E.B.reshape(E.B.iota(Rows, Diagonal, One, I64), {Rows, One});
