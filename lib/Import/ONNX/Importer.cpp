@@ -166,13 +166,13 @@ void Importer::importNode(const FlatNode &Node, GraphBuilder &Builder) {
       Builder.badInput("defines '" + Name + "', which is defined already");
   bool TypeIsKnown = false;
   EmitFunction Emit = Registry.find(Node, TypeIsKnown);
-  if (!Emit)
-    Builder.unsupported(TypeIsKnown ? "this version of the operator is not supported"
-                                    : "the operator is not supported");
-  // Without the operator set that defines it, a node has no meaning.
-  if (Emit && Node.getVersion() == 0) {
+  if (TypeIsKnown && Node.getVersion() == 0) {
+    // Without the operator set that defines it, a node has no meaning.
     Builder.badInput("the model does not import the operator's domain");
     Emit = nullptr;
+  } else if (!Emit) {
+    Builder.unsupported(TypeIsKnown ? "this version of the operator is not supported"
+                                    : "the operator is not supported");
   }
   bool Complete = checkInputs(Node, Builder);
   if (Emit && Complete)
