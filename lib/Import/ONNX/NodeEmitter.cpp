@@ -1,5 +1,7 @@
 #include "NodeEmitter.h"
 
+#include "llvm/ADT/StringSwitch.h"
+
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::onnx_import;
@@ -194,10 +196,18 @@ void EmitterRegistry::add(StringRef Domain, StringRef Type, int64_t Since, int64
   Ranges[registryKey(Domain, Type)].push_back({Since, Until, Emit});
 }
 
+/// Newest operator set whose definitions the emitters were written against. What a later one changes is not known.
+static int64_t newestVersion(StringRef Domain) {
+  return llvm::StringSwitch<int64_t>(Domain)
+      .Case("", 28)
+      .Case("com.microsoft", 1)
+      .Default(EmitterRegistry::Newest);
+}
+
 EmitFunction EmitterRegistry::find(const FlatNode &Node, bool &TypeIsKnown) const {
   auto It = Ranges.find(registryKey(Node.getDomain(), Node.Proto->op_type()));
   TypeIsKnown = It != Ranges.end();
-  if (!TypeIsKnown)
+  if (!TypeIsKnown || Node.getVersion() > newestVersion(Node.getDomain()))
     return nullptr;
   for (const Range &R : It->second)
     if (Node.getVersion() >= R.Since && Node.getVersion() <= R.Until)

@@ -1,0 +1,104 @@
+"""What the end-to-end tests share: running the tools, and ONNX Runtime as the reference."""
+
+import json
+import os
+import subprocess
+
+import numpy as np
+
+EXPORTS = ("vanilla", "dynamo", "genai")
+
+
+class Mismatch(Exception):
+    """A test's own failure; what it says is all that is needed to see why."""
+
+
+def check(condition, message):
+    if not condition:
+        raise Mismatch(message)
+
+
+def run(tool, *arguments, expect=0, cwd=None, timeout=300, env=None):
+    """Runs a tool of the build. It must end by itself with the expected code (or one of them)."""
+    command = [tool, *map(str, arguments)]
+    shown = " ".join(command)
+    environment = dict(os.environ, **env) if env else None
+    try:
+        result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, timeout=timeout,
+                                encoding="utf-8", errors="replace")
+    except subprocess.TimeoutExpired:
+        raise Mismatch(f"{shown}: still running after {timeout} s") from None
+    wanted = expect if isinstance(expect, tuple) else (expect,)
+    check(result.returncode in wanted,
+          f"{shown}: exit code {result.returncode}, expected {' or '.join(map(str, wanted))}\n{result.stdout}{result.stderr}")
+    return result
+
+
+def compile_model(model, output, *flags, **options):
+    run("qopt-compile", model, "--target=cpu", "--quiet", "--force", *flags, "-o", output, **options)
+    return output
+
+
+def evaluate(artefact, tokens, *flags):
+    return json.loads(run("qopt-eval", artefact, "--tokens", tokens, "--quiet", "--json", "-", *flags).stdout)
+
+
+def generate(artefact, prompts, count, *flags):
+    """The new ids of each prompt."""
+    arguments = [word for prompt in prompts for word in ("--prompt-ids", ",".join(map(str, prompt)))]
+    lines = run("qopt-run", artefact, "--generate", *arguments, "--max-tokens", count, "--quiet", *flags).stdout.split("\n")
+    check(lines[-1] == "" and len(lines) == len(prompts) + 1, f"expected a line for each of {len(prompts)} prompts, got {lines}")
+    return [[int(word) for word in line.split(",") if word] for line in lines[:-1]]
+
+
+class Reference:
+    """A decoder's ONNX file under ONNX Runtime, whichever exporter wrote it."""
+
+    def __init__(self, path):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = 2
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.inputs = {value.name: value for value in self.session.get_inputs()}
+
+    def logits(self, ids):
+        """The logits of every position of ids [batch][tokens], from an empty cache."""
+        ids = np.asarray(ids, np.int64)
+        batch, tokens = ids.shape
+        feed = {"input_ids": ids}
+        for name, value in self.inputs.items():
+            if name.startswith("past"):
+                feed[name] = np.zeros((batch, value.shape[1], 0, value.shape[3]), np.float32)
+        if "attention_mask" in self.inputs:
+            feed["attention_mask"] = np.ones((batch, tokens), np.int64)
+        if "position_ids" in self.inputs:
+            feed["position_ids"] = np.tile(np.arange(tokens, dtype=np.int64), (batch, 1))
+        return self.session.run(["logits"], feed)[0]
+
+    def perplexity(self, ids, window=256, batch=4):
+        """Of windows that do not overlap: every token but a window's first."""
+        windows = np.asarray(ids, np.int64)[:len(ids) // window * window].reshape(-1, window)
+        losses = []
+        for start in range(0, len(windows), batch):
+            part = windows[start:start + batch]
+            x = self.logits(part)[:, :-1].astype(np.float64)
+            x -= x.max(-1, keepdims=True)
+            losses.append(np.log(np.exp(x).sum(-1)) - np.take_along_axis(x, part[:, 1:, None], -1)[..., 0])
+        return float(np.exp(np.mean(np.concatenate(losses))))
+
+
+def check_greedy(reference, prompt, ids, margin):
+    """Each id is what the reference takes after all ids before it, or lies within the margin of that.
+
+    One full pass over prompt and answer gives every step, so a near tie that falls the other way is seen as
+    one and what follows it is still checked.
+    """
+    logits = reference.logits([list(prompt) + ids[:-1]])[0][len(prompt) - 1:]
+    best = logits.argmax(-1)
+    for step, (token, row) in enumerate(zip(ids, logits)):
+        gap = float(row[best[step]] - row[token])
+        check(token == best[step] or gap <= margin,
+              f"prompt of {len(prompt)} tokens, step {step}: id {token}, the reference takes {best[step]} ({gap:.4g} ahead)")
+    return int(np.sum(best == np.asarray(ids)))
