@@ -37,6 +37,8 @@ static Result<Interval> checkSize(const Expression &E, const Program &P, int64_t
 }
 
 static Status checkTensor(const Buffer &B, const Program &P) {
+  if (B.Shape.size() > MaxRank)
+    return bad("\"", B.Name, "\" has ", B.Shape.size(), " dimensions, allowed are ", MaxRank);
   int64_t Bytes = dataTypeSize(B.Type);
   for (const Expression &Dimension : B.Shape) {
     Result<Interval> Size = checkSize(Dimension, P, MaxBytes, "a dimension of \"" + B.Name + "\"");

@@ -27,6 +27,7 @@ struct qopt_sampler {
 
 static_assert(int(QOPT_BOOL) == int(DataType::Bool) && int(QOPT_I64) == int(DataType::I64),
               "the C types are Base's");
+static_assert(QOPT_MAX_RANK == artefact::MaxRank, "every validated shape fits a qopt_tensor");
 
 static qopt_status report(const Status &S, qopt_error **Error) {
   if (!S.ok() && Error)
@@ -129,7 +130,7 @@ static Status describeValue(const Program &P, const std::vector<int64_t> &Indice
     return makeError(StatusCode::Usage, "there is no value ", Index, " of ", Indices.size());
   const artefact::Buffer &B = P.table().Buffers[Indices[Index]];
   Info->name = B.Name.c_str();
-  Info->type = static_cast<qopt_type>(B.Type);
+  Info->type = static_cast<int32_t>(B.Type);
   Info->rank = static_cast<int32_t>(B.Shape.size());
   for (size_t I = 0; I < B.Shape.size(); ++I) {
     Interval Bounds = B.Shape[I].bounds(P.table().symbolRanges()).value_or(Interval());

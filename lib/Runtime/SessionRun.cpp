@@ -112,7 +112,7 @@ Status Session::describeOutputs(qopt_tensor *Outputs, int64_t OutputCount) const
     return S;
   for (int64_t I = 0; I < OutputCount; ++I) {
     const Buffer &B = Shared->table().Buffers[Shared->outputs()[I]];
-    Outputs[I].type = static_cast<qopt_type>(B.Type);
+    Outputs[I].type = static_cast<int32_t>(B.Type);
     Outputs[I].rank = static_cast<int32_t>(B.Shape.size());
     int64_t Bytes = dataTypeSize(B.Type);
     for (size_t D = 0; D < B.Shape.size(); ++D) {

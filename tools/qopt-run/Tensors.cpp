@@ -66,7 +66,7 @@ static Status bindInput(const Buffer &B, const NpyArray &Array, GraphInputs &Out
                      dataTypeName(B.Type));
   Out.Storage.push_back(std::move(Bytes));
   qopt_tensor T{};
-  T.type = static_cast<qopt_type>(B.Type);
+  T.type = static_cast<int32_t>(B.Type);
   T.rank = static_cast<int32_t>(Array.Shape.size());
   std::copy(Array.Shape.begin(), Array.Shape.end(), T.shape);
   T.data = Out.Storage.back().data();

@@ -18,6 +18,9 @@ constexpr int64_t Schema = 1;
 /// Of tensors in weights.safetensors, arena offsets and kernel scratch, in bytes.
 constexpr int64_t Alignment = 64;
 
+/// Dimensions of an input or output, at most.
+constexpr size_t MaxRank = 8;
+
 /// File names inside the folder.
 constexpr const char *ManifestFile = "manifest.json";
 constexpr const char *ProgramFile = "program.json";

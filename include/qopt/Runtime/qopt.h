@@ -124,7 +124,7 @@ typedef enum qopt_type {
 #define QOPT_MAX_RANK 8
 
 typedef struct qopt_tensor {
-  qopt_type type;
+  int32_t type; /* a qopt_type */
   int32_t rank;
   int64_t shape[QOPT_MAX_RANK];
   void *data;    /* read for inputs, written for outputs; aligned to the element */
@@ -133,7 +133,7 @@ typedef struct qopt_tensor {
 
 typedef struct qopt_value_info {
   const char *name;
-  qopt_type type;
+  int32_t type; /* a qopt_type */
   int32_t rank;
   int64_t min_shape[QOPT_MAX_RANK]; /* bounds of each dimension, inclusive */
   int64_t max_shape[QOPT_MAX_RANK];

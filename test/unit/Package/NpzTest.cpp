@@ -11,8 +11,8 @@ using namespace qopt::test;
 static NpyArray floats(std::vector<int64_t> Shape, std::vector<float> Values) {
   NpyArray A;
   A.Shape = std::move(Shape);
-  A.Data.resize(Values.size() * sizeof(float));
-  std::memcpy(A.Data.data(), Values.data(), A.Data.size());
+  const char *Bytes = reinterpret_cast<const char *>(Values.data());
+  A.Data.assign(Bytes, Bytes + Values.size() * sizeof(float));
   return A;
 }
 

@@ -52,6 +52,7 @@ TEST(Validate, RefusesEachBrokenPart) {
       {"not finite", [](Program &P, Manifest &) { P.Buffers[6].Frequencies[0] = 1.0 / 0.0; }},
       {"larger than",
        [](Program &P, Manifest &) { P.Buffers[3].Shape[2] = Expression(int64_t(1) << 47); }},
+      {"has 9 dimensions", [](Program &P, Manifest &) { P.Buffers[3].Shape.resize(9, 1); }},
       {"no integer input",
        [](Program &P, Manifest &) {
          P.Buffers[3].Range = Interval{0, 1};

@@ -13,9 +13,12 @@ static std::atomic<int64_t> Allocations{0};
 
 // Not inlined: the compiler would warn that it sees malloc's memory deleted.
 #define REPLACED __attribute__((noinline))
-REPLACED void *operator new(size_t Size) {
+REPLACED void *operator new(size_t Size, const std::nothrow_t &) noexcept {
   ++Allocations;
-  if (void *Memory = std::malloc(Size ? Size : 1))
+  return std::malloc(Size ? Size : 1);
+}
+REPLACED void *operator new(size_t Size) {
+  if (void *Memory = operator new(Size, std::nothrow))
     return Memory;
   throw std::bad_alloc();
 }

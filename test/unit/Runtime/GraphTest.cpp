@@ -75,7 +75,7 @@ TEST_F(Graph, RefusesWrongInputs) {
   EXPECT_EQ(with([&] { In.pop_back(); }, "1 inputs given, the program has 2"), StatusCode::Usage);
   EXPECT_EQ(with([&] { Out.pop_back(); }, "1 outputs given"), StatusCode::Usage);
   EXPECT_EQ(with([&] { In[0].type = QOPT_F16; }, "\"x\" must be f32"), StatusCode::BadInput);
-  EXPECT_EQ(with([&] { In[0].type = qopt_type(99); }, "\"x\" must be f32"), StatusCode::BadInput);
+  EXPECT_EQ(with([&] { In[0].type = 99; }, "\"x\" must be f32"), StatusCode::BadInput);
   EXPECT_EQ(with([&] { In[0].rank = 1; }, "must have 2 dimensions"), StatusCode::BadInput);
   EXPECT_EQ(with([&] { In[1].shape[0] = 3; }, "batch is 3 here and 2"), StatusCode::BadInput);
   EXPECT_EQ(with([&] { In[0].shape[1] = 101; }, "size is 101, compiled for at most 100"),
