@@ -25,12 +25,26 @@ void Signal::set(uint32_t NewValue) {
     syscall(SYS_futex, &Value, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
-void Signal::waitWhile(uint32_t Old) {
-  for (int Round = 0; Round < SpinRounds; ++Round) {
-    if (value() != Old)
-      return;
+/// Whether the value changed while spinning.
+bool Signal::spinWhile(uint32_t Old) {
+  constexpr uint32_t TryAllEvery = 32;
+  int Allowed = Rounds.load(std::memory_order_relaxed);
+  int Limit = Old % TryAllEvery == 0 ? MostRounds : Allowed;
+  for (int Round = 0; Round < Limit; ++Round) {
+    if (value() != Old) {
+      if (Allowed != MostRounds)
+        Rounds.store(MostRounds, std::memory_order_relaxed);
+      return true;
+    }
     relax();
   }
+  Rounds.store(Allowed / 2, std::memory_order_relaxed);
+  return value() != Old;
+}
+
+void Signal::waitWhile(uint32_t Old) {
+  if (spinWhile(Old))
+    return;
   Sleepers.fetch_add(1, std::memory_order_seq_cst);
   while (Value.load(std::memory_order_seq_cst) == Old)
     syscall(SYS_futex, &Value, FUTEX_WAIT_PRIVATE, Old, nullptr, nullptr, 0);
