@@ -1,0 +1,217 @@
+// New tokens into a cache: keys (and the queries that come along) are turned by their positions on the way. A work item
+// is one token of one row of the batch. A rotary operation alone is the same without a cache.
+//
+// A token whose position lies beyond the capacity is padding (a step may be wider than what a row has left) and is not
+// stored.
+#include "Emit/RotaryRow.h"
+#include "qopt/Targets/CPU/CacheLayout.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+namespace {
+
+/// A tensor [batch, tokens, heads, size] that is turned, or passes.
+struct Stream {
+  Value Source;
+  RotaryOp Rotary;
+};
+
+struct AppendForm {
+  KVAppendOp Append;
+  Stream Key, Values;
+  /// Rotary operations whose results are yielded, by number of result.
+  SmallVector<std::pair<unsigned, Stream>> Yielded;
+  SmallVector<RotaryOp> Rotaries;
+
+  static std::optional<AppendForm> get(const KernelInfo &Info, std::string &Reason);
+  /// A tensor [batch, tokens, …] of the kernel.
+  Value getTokens() const {
+    return KVAppendOp(Append) ? KVAppendOp(Append).getKey() : RotaryOp(Rotaries.front()).getInput();
+  }
+  AffineExpr getItems(const KernelInfo &Info) const {
+    return Info.getDims(getTokens())[0] * Info.getDims(getTokens())[1];
+  }
+};
+
+class AppendEmitter {
+public:
+  AppendEmitter(KernelBuilder &B, const AppendForm &Form) : B(B), Info(B.getInfo()), Form(Form), Tables(getRotaryTables(Form.Rotaries)) {}
+  void emit();
+
+private:
+  void emitKeys(Value Batch, Value Token, Value Position);
+  void emitValues(Value Batch, Value Token, Value Position);
+  void emitYielded(unsigned Result, const Stream &Stream, Value Batch, Value Token);
+  /// Runs `Sink(head, index, lanes)` for all heads of a token.
+  void forHeads(const Stream &Stream, Value Tensor, Value Batch, Value Token, function_ref<void(Value, Value, Value)> Sink);
+
+  KernelBuilder &B;
+  const KernelInfo &Info;
+  const AppendForm &Form;
+  SmallVector<RotaryTable> Tables;
+};
+
+class AppendLowering : public CpuLowering {
+public:
+  StringRef getName() const override { return "append"; }
+  bool match(const KernelInfo &Kernel, std::string &Reason) const override {
+    return AppendForm::get(Kernel, Reason).has_value();
+  }
+  KernelPlan plan(const KernelInfo &Kernel) const override {
+    std::string Reason;
+    auto Form = *AppendForm::get(Kernel, Reason);
+    KernelPlan Plan;
+    Plan.Items = Form.getItems(Kernel);
+    Plan.ScratchBytes = Kernel.constant(0);
+    Plan.Tables = getRotaryTables(Form.Rotaries);
+    return Plan;
+  }
+  LogicalResult emit(KernelBuilder &B) const override {
+    std::string Reason;
+    auto Form = AppendForm::get(B.getInfo(), Reason);
+    if (!Form)
+      return B.getInfo().getKernel().emitError() << "is no append: " << Reason;
+    AppendEmitter(B, *Form).emit();
+    return success();
+  }
+};
+
+} // namespace
+
+static bool getStream(Value Of, Stream &Result, std::string &Reason) {
+  if (auto Rotary = Of.getDefiningOp<RotaryOp>()) {
+    Result.Rotary = Rotary;
+    Of = Rotary.getInput();
+    if (!isReadablePosition(Rotary.getPositions())) {
+      Reason = "the positions of a rotary embedding are computed in the kernel";
+      return false;
+    }
+  }
+  Result.Source = skipReshapes(Of);
+  if (isa<BlockArgument>(Result.Source))
+    return true;
+  Reason = ("an input is computed by " + Result.Source.getDefiningOp()->getName().getStringRef()).str();
+  return false;
+}
+
+std::optional<AppendForm> AppendForm::get(const KernelInfo &Info, std::string &Reason) {
+  AppendForm Form;
+  for (Operation &Op : Info.getOps()) {
+    if (auto Append = dyn_cast<KVAppendOp>(Op)) {
+      if (Form.Append || !isa<BlockArgument>(Append.getCache()) || !isa<BlockArgument>(Append.getPast())) {
+        Reason = "has several appends, or the cache is computed in the kernel";
+        return std::nullopt;
+      }
+      Form.Append = Append;
+    } else if (auto Rotary = dyn_cast<RotaryOp>(Op)) {
+      Form.Rotaries.push_back(Rotary);
+    } else if (!isa<ReshapeOp, PositionsOp>(Op)) {
+      Reason = ("holds " + Op.getName().getStringRef()).str();
+      return std::nullopt;
+    }
+  }
+  if (!Form.Append && Form.Rotaries.empty()) {
+    Reason = "has neither kv_append nor rotary";
+    return std::nullopt;
+  }
+  if (Form.Append && (!getStream(Form.Append.getKey(), Form.Key, Reason) ||
+                      !getStream(Form.Append.getValue(), Form.Values, Reason)))
+    return std::nullopt;
+  for (auto [I, Result] : llvm::enumerate(Info.getResults())) {
+    Stream Yielded;
+    if (!skipReshapes(Result).getDefiningOp<RotaryOp>()) {
+      Reason = "yields something that no rotary embedding computes";
+      return std::nullopt;
+    }
+    if (!getStream(skipReshapes(Result), Yielded, Reason))
+      return std::nullopt;
+    Form.Yielded.push_back({I, Yielded});
+  }
+  return Form;
+}
+
+void AppendEmitter::emit() {
+  Value Tokens = B.size(Info.getDims(Form.getTokens())[1]);
+  B.loop(B.getBegin(), B.getEnd(), 1, [&](Value Item) {
+    Value Batch = B.div(Item, Tokens), Token = B.rem(Item, Tokens);
+    for (auto &[Result, Stream] : Form.Yielded)
+      emitYielded(Result, Stream, Batch, Token);
+    if (!Form.Append)
+      return;
+    KVAppendOp Append = Form.Append;
+    Value Past = B.loadIndex(B.getArgument(Append.getPast()), Batch, cpu::getElementType(Append.getPast()));
+    Value Position = B.add(Past, Token);
+    B.ifThen(B.lessThan(Position, B.index(Append.getCache().getType().getCapacity())), [&] {
+      emitKeys(Batch, Token, Position);
+      emitValues(Batch, Token, Position);
+    });
+  });
+}
+
+void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Value Token, function_ref<void(Value, Value, Value)> Sink) {
+  auto Ty = cast<RankedTensorType>(Tensor.getType());
+  int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
+  Type Element = Ty.getElementType();
+  Value Table;
+  if (RotaryOp Rotary = Stream.Rotary) {
+    unsigned Number = llvm::find(Tables, getRotaryTable(Rotary)) - Tables.begin();
+    Value Position = emitPosition(B, Rotary.getPositions(), Batch, Token);
+    if (Form.Append) {
+      // A padding token turns by the last position: nobody reads it.
+      KVAppendOp Append = Form.Append;
+      Position = B.min(Position, B.index(Append.getCache().getType().getCapacity() - 1));
+    }
+    Table = getRotaryTableRow(B, Rotary, Number, Position);
+  }
+  Value Row = B.add(B.mul(Batch, B.size(Info.getDims(Tensor)[1])), Token);
+  Value First = B.element(B.getArgument(Stream.Source), B.mul(Row, Heads * Size), Element);
+  B.loop(B.index(0), B.index(Heads), 1, [&](Value Head) {
+    Value Pointer = B.element(First, B.mul(Head, Size), Element);
+    emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table, [&](Value I, Value Lanes) { Sink(Head, I, Lanes); });
+  });
+}
+
+void AppendEmitter::emitYielded(unsigned Result, const Stream &Stream, Value Batch, Value Token) {
+  RotaryOp Rotary = Stream.Rotary;
+  auto Ty = cast<RankedTensorType>(Rotary.getResult().getType());
+  int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
+  Value Row = B.add(B.mul(Batch, B.size(Info.getDims(Rotary.getResult())[1])), Token);
+  forHeads(Stream, Rotary.getInput(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
+    Value At = B.add(B.add(B.mul(Row, Heads * Size), B.mul(Head, Size)), I);
+    B.storeVector(Lanes, B.element(B.getResult(Result), At, Ty.getElementType()), Ty.getElementType());
+  });
+}
+
+/// Keys of 16 positions are interleaved: the channels of a token lie 16 elements apart.
+void AppendEmitter::emitKeys(Value Batch, Value Token, Value Position) {
+  KVAppendOp Append = Form.Append;
+  KVCacheType Cache = Append.getCache().getType();
+  int64_t Size = Cache.getHeadSize();
+  Value Row = B.bytes(B.getArgument(Append.getCache(), 0), B.mul(Batch, getKeyRowBytes(Cache)));
+  Value InHead = B.add(B.mul(B.div(Position, VectorLanes), Size * VectorLanes), B.rem(Position, VectorLanes));
+  forHeads(Form.Key, Append.getKey(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
+    Value First = B.add(B.add(B.mul(Head, getKeyHeadElements(Cache)), InHead), B.mul(I, VectorLanes));
+    for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
+      Value Number = vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J});
+      B.storeScalar(Number, B.element(Row, B.add(First, J * VectorLanes), Cache.getKey()), Cache.getKey());
+    }
+  });
+}
+
+void AppendEmitter::emitValues(Value Batch, Value Token, Value Position) {
+  KVAppendOp Append = Form.Append;
+  KVCacheType Cache = Append.getCache().getType();
+  Value Row = B.bytes(B.getArgument(Append.getCache(), 1), B.mul(Batch, getValueRowBytes(Cache)));
+  forHeads(Form.Values, Append.getValue(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
+    Value At = B.add(B.add(B.mul(Head, getValueHeadElements(Cache)), B.mul(Position, Cache.getHeadSize())), I);
+    B.storeVector(Lanes, B.element(Row, At, Cache.getValue()), Cache.getValue());
+  });
+}
+
+namespace qopt::cpu {
+void registerAppendLowerings(CpuLoweringRegistry &Registry) { Registry.add(std::make_unique<AppendLowering>()); }
+} // namespace qopt::cpu

@@ -1,0 +1,565 @@
+// Contractions with packed weights; include/qopt/Targets/CPU/Contraction.h says how they are built.
+#include "qopt/Targets/CPU/Contraction.h"
+
+#include "Emit/ContractionForm.h"
+#include "Emit/NormRow.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+using Values = KernelBuilder::Values;
+
+/// How far ahead of its use a weight is fetched: what one core needs to keep enough lines on the way.
+static constexpr int64_t PrefetchBytes = 1024;
+static constexpr int64_t Halves = PanelRows / VectorLanes;
+
+namespace {
+
+/// Emits one contraction kernel.
+class ContractionEmitter {
+public:
+  using EmitRow = function_ref<Values(const PanelWeight &, int64_t, Value, Value, Value)>;
+
+  ContractionEmitter(KernelBuilder &B, const ContractionForm &Form, EmitRow Row)
+      : B(B), Info(B.getInfo()), Form(Form), Row(Row), Parts(Form.getScratch(Info)),
+        TileRows(B.getIsa().getTileRows()) {}
+
+  LogicalResult emit();
+
+private:
+  // Staging.
+  Value sourceRow(Value M);
+  void emitGroupSums(Value Input);
+  void stageTiles();
+
+  // One row.
+  void emitSingleRow();
+  void emitSingleRowPanels(const Segment &Segment, Value Panel, int64_t Count, Value Input);
+
+  // More rows.
+  void emitTiledRows();
+  void emitTiledPanel(const Segment &Segment, Value Panel);
+  void clearSums(const Segment &Segment);
+  void accumulate(const PanelWeight &Weight, Value Panel, unsigned Linear);
+  void decodeBlock(const PanelWeight &Weight, Value Panel, Value Low, Value High);
+  void decodeGroup(const PanelWeight &Weight, Value Group, Value GroupBytes, Value Low, Value High, Value Start);
+  void multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear);
+  void multiplyTile(Value Weights, Value Input, Value Sums, Value Count, int64_t Rows, int64_t FirstVector);
+  Value sums(unsigned Linear, Value M);
+
+  // Epilogue.
+  void emitEpilogue(const Segment &Segment, Value M, Value Panel, ArrayRef<Values> Vectors);
+  void emitEpilogueVector(const Segment &Segment, Value M, Value Column, ArrayRef<Value> Vectors, Value Count);
+  Value epilogueValue(Value Of, const Segment &Segment, Value M, Value Column, Value Count, llvm::DenseMap<Value, Value> &Known);
+  Value epilogueOperand(Value Leaf, const Segment &Segment, Value M, Value Column, Value Count);
+
+  /// Runs `Body(segment, low, high)` for the panels of each segment that are among the items of the call.
+  void forSegments(function_ref<void(const Segment &, Value, Value)> Body);
+
+  KernelBuilder &B;
+  const KernelInfo &Info;
+  const ContractionForm &Form;
+  EmitRow Row;
+  ContractionForm::Parts Parts;
+  int64_t TileRows;
+  bool Failed = false;
+};
+
+} // namespace
+
+static PanelWeight weightOf(LinearOp Linear) { return PanelWeight(Linear.getWeight().getType()); }
+
+/// Loads one f32 and repeats it in all lanes.
+static Value loadSplat(KernelBuilder &B, Value Pointer, Value Index) {
+  return B.splat(B.loadRaw(B.element(Pointer, Index, B.getF32Type()), B.getF32Type()));
+}
+
+LogicalResult ContractionEmitter::emit() {
+  AffineExpr Rows = Form.getRows(Info);
+  if (Rows == Info.constant(1)) {
+    emitSingleRow();
+  } else if (isa<AffineConstantExpr>(Rows)) {
+    emitTiledRows();
+  } else {
+    B.ifThenElse(
+        B.equal(B.size(Rows), B.index(1)), [&] { emitSingleRow(); }, [&] { emitTiledRows(); });
+  }
+  return failure(Failed);
+}
+
+void ContractionEmitter::forSegments(function_ref<void(const Segment &, Value, Value)> Body) {
+  int64_t First = 0;
+  for (const Segment &Segment : Form.Segments) {
+    Value Low = B.max(B.sub(B.getBegin(), B.index(First)), B.index(0));
+    Value High = B.min(B.sub(B.getEnd(), B.index(First)), B.index(Segment.getPanels()));
+    Body(Segment, Low, High);
+    First += Segment.getPanels();
+  }
+}
+
+//===- Staging --------------------------------------------------------------------------------===//
+
+/// Address of the row that the contractions read as row M.
+Value ContractionEmitter::sourceRow(Value M) {
+  Value Source = B.getArgument(Form.Source), Row = M;
+  if (TakeLastOp Last = Form.TakeLast) {
+    Value Size = B.size(Info.getDims(Last.getResult())[1]);
+    Value Tokens = B.size(Info.getDims(Last.getInput())[1]);
+    Value Batch = B.div(M, Size);
+    Value Count = B.loadIndex(B.getArgument(Last.getCount()), Batch, cpu::getElementType(Last.getCount()));
+    Value Token = B.max(B.add(B.sub(Count, Size), B.rem(M, Size)), B.index(0));
+    Row = B.add(B.mul(Batch, Tokens), Token);
+  }
+  return B.element(Source, B.mul(Row, Form.Inputs), cpu::getElementType(Form.Source));
+}
+
+/// Weights with zero points need the sum of the inputs of each group.
+void ContractionEmitter::emitGroupSums(Value Input) {
+  Type F32 = B.getF32Type();
+  for (auto [Group, Offset] : Form.getGroupSums()) {
+    Value Sums = B.bytes(B.getScratch(Parts.GroupSums), B.index(Offset));
+    Value Size = B.index(Group);
+    B.loop(B.index(0), B.index(llvm::divideCeil(Form.Inputs, Group)), 1, [&, Group = Group](Value G) {
+      Value First = B.mul(G, Size);
+      Value Row = B.element(Input, First, F32);
+      Value Count = B.min(Size, B.sub(B.index(Form.Inputs), First));
+      if (Form.Inputs % Group == 0)
+        Count = Size;
+      Value Sum = B.sumOver(Count, [&](Value I, int64_t Lanes) { return B.loadVector(B.element(Row, I, F32), F32, Lanes); });
+      B.storeRaw(Sum, B.element(Sums, G, F32));
+    });
+  }
+}
+
+/// Copies all rows as [rows / tile][inputs][tile].
+void ContractionEmitter::stageTiles() {
+  Type F32 = B.getF32Type();
+  Value Staged = B.getScratch(Parts.Staged);
+  B.loop(B.index(0), B.size(Form.getRows(Info)), 1, [&](Value M) {
+    Value InTile = B.rem(M, TileRows);
+    Value First = B.add(B.mul(B.sub(M, InTile), Form.Inputs), InTile);
+    emitNormRow(B, Form.Norm, sourceRow(M), cpu::getElementType(Form.Source), B.index(Form.Inputs), [&](Value I, Value Lanes) {
+      for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
+        Value At = B.add(First, B.mul(B.add(I, J), TileRows));
+        B.storeRaw(vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J}), B.element(Staged, At, F32));
+      }
+    });
+  });
+}
+
+//===- One row --------------------------------------------------------------------------------===//
+
+void ContractionEmitter::emitSingleRow() {
+  // A worker without items has nothing to stage.
+  B.ifThen(B.lessThan(B.getBegin(), B.getEnd()), [&] {
+    Value Input;
+    if (Form.stagesSingleRow()) {
+      Input = B.getScratch(Parts.Staged);
+      emitNormRow(B, Form.Norm, sourceRow(B.index(0)), cpu::getElementType(Form.Source), B.index(Form.Inputs),
+                  [&](Value I, Value Lanes) { B.storeRaw(Lanes, B.element(Input, I, B.getF32Type())); });
+    } else {
+      Input = B.getArgument(Form.Source);
+    }
+    emitGroupSums(Input);
+    forSegments([&](const Segment &Segment, Value Low, Value High) {
+      int64_t Together = std::min(B.getIsa().getPanelsInFlight(), Segment.getPanels());
+      Value Rest = B.add(Low, B.mul(B.div(B.sub(High, Low), Together), Together));
+      B.loop(Low, Rest, Together, [&](Value Panel) { emitSingleRowPanels(Segment, Panel, Together, Input); });
+      if (Together > 1)
+        B.loop(Rest, High, 1, [&](Value Panel) { emitSingleRowPanels(Segment, Panel, 1, Input); });
+    });
+  });
+}
+
+void ContractionEmitter::emitSingleRowPanels(const Segment &Segment, Value Panel, int64_t Count, Value Input) {
+  llvm::MapVector<int64_t, int64_t> GroupSums = Form.getGroupSums();
+  SmallVector<Values> OfLinear;
+  for (LinearOp Linear : Segment.Linears) {
+    PanelWeight Weight = weightOf(Linear);
+    Value Weights = B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
+    Value Sums;
+    if (Weight.hasZeroPoint())
+      Sums = B.bytes(B.getScratch(Parts.GroupSums), B.index(GroupSums.lookup(Weight.getGroup())));
+    OfLinear.push_back(Row(Weight, Count, Weights, Input, Sums));
+  }
+  for (int64_t P = 0; P < Count; ++P) {
+    SmallVector<Values> OfPanel;
+    for (const Values &Vectors : OfLinear)
+      OfPanel.push_back({Vectors[Halves * P], Vectors[Halves * P + 1]});
+    emitEpilogue(Segment, B.index(0), B.add(Panel, P), OfPanel);
+  }
+}
+
+/// Fetches what the next steps read of each panel: as many lines as this step reads.
+static void prefetchAhead(KernelBuilder &B, ArrayRef<Value> Panels, int64_t StepBytes) {
+  for (Value Panel : Panels)
+    for (int64_t Line = 0; Line < StepBytes; Line += 64)
+      B.prefetch(B.bytes(Panel, B.index(PrefetchBytes + Line)));
+}
+
+static Values panelPointers(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights, Value Offset) {
+  Values Pointers;
+  for (int64_t P = 0; P < Panels; ++P)
+    Pointers.push_back(B.bytes(Weights, B.add(Offset, P * Weight.getPanelBytes())));
+  return Pointers;
+}
+
+/// Adds `Count` inputs from `Input` on, times the codes or floats at each pointer, to the sums.
+static Values addInputs(KernelBuilder &B, const PanelWeight &Weight, ArrayRef<Value> Pointers, Value Input, int64_t Count, Values Sums) {
+  bool IsWord = Weight.isNibbles();
+  Type Element = Weight.getElementType();
+  Values Inputs;
+  for (int64_t J = 0; J < Count; ++J)
+    Inputs.push_back(loadSplat(B, Input, B.index(J)));
+  for (auto [P, Pointer] : llvm::enumerate(Pointers))
+    for (int64_t Half = 0; Half < Halves; ++Half) {
+      Value &Sum = Sums[Halves * P + Half];
+      Value Word = IsWord ? Weight.loadCodes(B, Pointer, Half) : Value();
+      for (int64_t J = 0; J < Count; ++J) {
+        Value Number;
+        if (IsWord)
+          Number = Weight.decode(B, Word, J);
+        else if (Weight.isStored())
+          Number = Weight.decode(B, Weight.loadCodes(B, B.bytes(Pointer, B.index(J * PanelRows)), Half), 0);
+        else
+          Number = B.loadVector(B.element(Pointer, B.index(J * PanelRows + Half * VectorLanes), Element), Element);
+        Sum = B.fma(Number, Inputs[J], Sum);
+      }
+    }
+  return Sums;
+}
+
+/// Sums over `Count` inputs whose codes or floats begin at `Offset` of each panel. Words of 8 inputs, or 8 bytes, or 4
+/// floats are a step; what remains is a shorter step.
+static Values sumInputs(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights, Value Offset, Value Input, int64_t Count) {
+  int64_t Step = Weight.isStored() ? 8 : 4;
+  int64_t StepBytes = Weight.isNibbles() ? 4 * PanelRows : Step * PanelRows * (Weight.isStored() ? 1 : getElementBytes(Weight.getElementType()));
+  int64_t Steps = Count / Step, Rest = Count % Step;
+  Values Zero(Halves * Panels, B.f32(0.0));
+  Values Sums = B.loop(B.index(0), B.index(Steps), 1, Zero, [&](Value I, ValueRange Carried) {
+    Values Pointers = panelPointers(B, Weight, Panels, Weights, B.add(Offset, B.mul(I, StepBytes)));
+    prefetchAhead(B, Pointers, StepBytes);
+    return addInputs(B, Weight, Pointers, B.element(Input, B.mul(I, Step), B.getF32Type()), Step, Values(Carried));
+  });
+  if (!Rest)
+    return Sums;
+  Values Pointers = panelPointers(B, Weight, Panels, Weights, B.add(Offset, Steps * StepBytes));
+  return addInputs(B, Weight, Pointers, B.element(Input, B.index(Steps * Step), B.getF32Type()), Rest, Sums);
+}
+
+/// Sums over a group, times its scales, added to `Totals`.
+static Values addGroup(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights, Value Group, Value Input, Value GroupSums, int64_t Count, ValueRange Totals) {
+  Value Offset = B.mul(Group, Weight.getGroupBytes());
+  Value Inputs = B.element(Input, B.mul(Group, Weight.getGroup()), B.getF32Type());
+  Values Sums = sumInputs(B, Weight, Panels, Weights, Offset, Inputs, Count);
+  Values Scales = panelPointers(B, Weight, Panels, Weights, B.add(Offset, Weight.getCodeBytes(Count)));
+  Value GroupSum = Weight.hasZeroPoint() ? loadSplat(B, GroupSums, Group) : Value();
+  Values Result;
+  for (auto [I, Total] : llvm::enumerate(Totals)) {
+    Value Sum = Sums[I], At = Scales[I / Halves];
+    if (GroupSum)
+      Sum = B.sub(Sum, B.mul(Weight.loadZeroPoints(B, At, I % Halves), GroupSum));
+    Result.push_back(B.fma(Sum, Weight.loadScales(B, At, I % Halves), Total));
+  }
+  return Result;
+}
+
+Values ContractionLowering::emitRow(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights, Value Input, Value GroupSums) const {
+  if (!Weight.isStored())
+    return sumInputs(B, Weight, Panels, Weights, B.index(0), Input, Weight.getInputs());
+  int64_t Full = Weight.getInputs() / Weight.getGroup(), Rest = Weight.getInputs() % Weight.getGroup();
+  Values Zero(Halves * Panels, B.f32(0.0));
+  Values Totals = B.loop(B.index(0), B.index(Full), 1, Zero, [&](Value G, ValueRange Carried) {
+    return addGroup(B, Weight, Panels, Weights, G, Input, GroupSums, Weight.getGroup(), Carried);
+  });
+  if (Rest)
+    Totals = addGroup(B, Weight, Panels, Weights, B.index(Full), Input, GroupSums, Rest, Totals);
+  return Totals;
+}
+
+//===- More rows ------------------------------------------------------------------------------===//
+
+void ContractionEmitter::emitTiledRows() {
+  B.ifThen(B.lessThan(B.getBegin(), B.getEnd()), [&] {
+    stageTiles();
+    forSegments([&](const Segment &Segment, Value Low, Value High) {
+      B.loop(Low, High, 1, [&](Value Panel) { emitTiledPanel(Segment, Panel); });
+    });
+  });
+}
+
+/// Address of the sums of row M of a panel: [linears][rows][32].
+Value ContractionEmitter::sums(unsigned Linear, Value M) {
+  Value Row = B.add(B.mul(B.size(Form.getRows(Info)), Linear), M);
+  return B.element(B.getScratch(Parts.Sums), B.mul(Row, PanelRows), B.getF32Type());
+}
+
+void ContractionEmitter::emitTiledPanel(const Segment &Segment, Value Panel) {
+  clearSums(Segment);
+  for (unsigned I = 0; I < Segment.Linears.size(); ++I) {
+    LinearOp Linear = Segment.Linears[I];
+    PanelWeight Weight = weightOf(Linear);
+    Value Weights = B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
+    accumulate(Weight, Weights, I);
+  }
+  B.loop(B.index(0), B.size(Form.getRows(Info)), 1, [&](Value M) {
+    SmallVector<Values> OfLinear;
+    for (unsigned I = 0; I < Segment.Linears.size(); ++I) {
+      Values Vectors;
+      for (int64_t Half = 0; Half < Halves; ++Half)
+        Vectors.push_back(B.loadRaw(B.element(sums(I, M), B.index(Half * VectorLanes), B.getF32Type()), B.f32Vector()));
+      OfLinear.push_back(Vectors);
+    }
+    emitEpilogue(Segment, M, Panel, OfLinear);
+  });
+}
+
+void ContractionEmitter::clearSums(const Segment &Segment) {
+  Value Rows = B.mul(B.size(Form.getRows(Info)), int64_t(Segment.Linears.size()));
+  B.loop(B.index(0), B.mul(Rows, PanelRows), VectorLanes, [&](Value I) {
+    B.storeRaw(B.f32(0.0), B.element(B.getScratch(Parts.Sums), I, B.getF32Type()));
+  });
+}
+
+/// Adds the products with one panel to its sums, block by block of inputs.
+void ContractionEmitter::accumulate(const PanelWeight &Weight, Value Panel, unsigned Linear) {
+  int64_t Block = getBlockInputs(Weight);
+  B.loop(B.index(0), B.index(Form.Inputs), Block, [&](Value Low) {
+    Value High = B.min(B.add(Low, Block), B.index(Form.Inputs));
+    Value Weights;
+    if (Weight.getElementType().isF32()) {
+      Weights = B.element(Panel, B.mul(Low, PanelRows), B.getF32Type());
+    } else {
+      Weights = B.getScratch(Parts.Decoded);
+      decodeBlock(Weight, Panel, Low, High);
+    }
+    multiplyBlock(Weights, Low, B.sub(High, Low), Linear);
+  });
+}
+
+/// Writes the weights of the inputs [Low, High) as f32 [inputs][32].
+void ContractionEmitter::decodeBlock(const PanelWeight &Weight, Value Panel, Value Low, Value High) {
+  Value Decoded = B.getScratch(Parts.Decoded);
+  if (!Weight.isStored()) {
+    Type Element = Weight.getElementType();
+    B.loop(B.mul(Low, PanelRows), B.mul(High, PanelRows), VectorLanes, [&](Value I) {
+      Value Numbers = B.loadVector(B.element(Panel, I, Element), Element);
+      B.storeRaw(Numbers, B.element(Decoded, B.sub(I, B.mul(Low, PanelRows)), B.getF32Type()));
+    });
+    return;
+  }
+  int64_t Group = Weight.getGroup();
+  B.loop(B.div(Low, Group), B.ceilDiv(High, Group), 1, [&](Value G) {
+    Value First = B.mul(G, Group);
+    Value Start = B.max(Low, First);
+    Value Stop = B.min(High, B.add(First, Group));
+    Value InGroup = B.min(B.index(Group), B.sub(B.index(Form.Inputs), First));
+    Value Pointer = B.bytes(Panel, B.mul(G, Weight.getGroupBytes()));
+    decodeGroup(Weight, Pointer, InGroup, B.sub(Start, First), B.sub(Stop, First), B.sub(Start, Low));
+  });
+}
+
+/// The inputs [Low, High) of the group at `Pointer`, which has `InGroup` of them, to input `Start` of the block.
+void ContractionEmitter::decodeGroup(const PanelWeight &Weight, Value Pointer, Value InGroup, Value Low, Value High, Value Start) {
+  Value Decoded = B.getScratch(Parts.Decoded);
+  int64_t PerStep = Weight.isNibbles() ? 8 : 1;
+  int64_t StepBytes = Weight.isNibbles() ? 4 * PanelRows : PanelRows;
+  Value Scales = B.bytes(Pointer, B.mul(B.ceilDiv(InGroup, PerStep), StepBytes));
+  Values Factors, Zeros;
+  for (int64_t Half = 0; Half < Halves; ++Half) {
+    Factors.push_back(Weight.loadScales(B, Scales, Half));
+    if (Weight.hasZeroPoint())
+      Zeros.push_back(Weight.loadZeroPoints(B, Scales, Half));
+  }
+  // `Low` is a multiple of a step; codes beyond `High` are decoded too and lie in the block's spare inputs, or are
+  // overwritten by the next group.
+  B.loop(B.div(Low, PerStep), B.ceilDiv(High, PerStep), 1, [&](Value I) {
+    Value Codes = B.bytes(Pointer, B.mul(I, StepBytes));
+    Value To = B.add(Start, B.sub(B.mul(I, PerStep), Low));
+    for (int64_t Half = 0; Half < Halves; ++Half) {
+      Value Word = Weight.loadCodes(B, Codes, Half);
+      for (int64_t J = 0; J < PerStep; ++J) {
+        Value Number = Weight.decode(B, Word, J);
+        if (Weight.hasZeroPoint())
+          Number = B.sub(Number, Zeros[Half]);
+        Value At = B.add(B.mul(B.add(To, J), PanelRows), Half * VectorLanes);
+        B.storeRaw(B.mul(Number, Factors[Half]), B.element(Decoded, At, B.getF32Type()));
+      }
+    }
+  });
+}
+
+/// All rows times `Count` inputs from `Low` on.
+void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear) {
+  Value Rows = B.size(Form.getRows(Info));
+  Type F32 = B.getF32Type();
+  auto Multiply = [&](Value M, Value InTile, int64_t TileSize) {
+    Value First = B.add(B.add(B.mul(M, Form.Inputs), B.mul(Low, TileRows)), InTile);
+    Value Input = B.element(B.getScratch(Parts.Staged), First, F32);
+    int64_t Vectors = B.getIsa().getTileVectors();
+    for (int64_t V = 0; V < Halves; V += Vectors)
+      multiplyTile(Weights, Input, sums(Linear, B.add(M, InTile)), Count, TileSize, V);
+  };
+  Value Rest = B.rem(Rows, TileRows), Full = B.sub(Rows, Rest);
+  B.loop(B.index(0), Full, TileRows, [&](Value M) { Multiply(M, B.index(0), TileRows); });
+  // The last rows in tiles of half, a quarter, … the size.
+  for (int64_t Size = TileRows / 2; Size; Size /= 2) {
+    Value HasTile = B.lessThan(B.index(0), B.bitAnd(Rest, B.index(Size)));
+    B.ifThen(HasTile, [&] {
+      Value InTile = B.bitAnd(Rest, B.index(TileRows - 2 * Size));
+      Multiply(Full, InTile, Size);
+    });
+  }
+}
+
+/// A tile of sums in registers.
+void ContractionEmitter::multiplyTile(Value Weights, Value Input, Value Sums, Value Count, int64_t Rows, int64_t FirstVector) {
+  Type F32 = B.getF32Type();
+  int64_t Vectors = B.getIsa().getTileVectors();
+  auto SumAt = [&](int64_t R, int64_t V) {
+    return B.element(Sums, B.index(R * PanelRows + (FirstVector + V) * VectorLanes), F32);
+  };
+  Values Init;
+  for (int64_t R = 0; R < Rows; ++R)
+    for (int64_t V = 0; V < Vectors; ++V)
+      Init.push_back(B.loadRaw(SumAt(R, V), B.f32Vector()));
+  Values Result = B.loop(B.index(0), Count, 1, Init, [&](Value K, ValueRange Carried) {
+    Values Columns, Next(Carried);
+    for (int64_t V = 0; V < Vectors; ++V) {
+      Value At = B.add(B.mul(K, PanelRows), (FirstVector + V) * VectorLanes);
+      Columns.push_back(B.loadRaw(B.element(Weights, At, F32), B.f32Vector()));
+    }
+    for (int64_t R = 0; R < Rows; ++R) {
+      Value Number = loadSplat(B, Input, B.add(B.mul(K, TileRows), R));
+      for (int64_t V = 0; V < Vectors; ++V)
+        Next[R * Vectors + V] = B.fma(Number, Columns[V], Next[R * Vectors + V]);
+    }
+    return Next;
+  });
+  for (int64_t R = 0; R < Rows; ++R)
+    for (int64_t V = 0; V < Vectors; ++V)
+      B.storeRaw(Result[R * Vectors + V], SumAt(R, V));
+}
+
+//===- Epilogue -------------------------------------------------------------------------------===//
+
+/// Runs the epilogue on 32 outputs of row M. `Vectors` are the two halves for each linear of the segment.
+void ContractionEmitter::emitEpilogue(const Segment &Segment, Value M, Value Panel, ArrayRef<Values> Vectors) {
+  auto EmitHalf = [&](int64_t Half, Value Count) {
+    Values OfHalf;
+    for (const Values &OfLinear : Vectors)
+      OfHalf.push_back(OfLinear[Half]);
+    Value Column = B.add(B.mul(Panel, PanelRows), Half * VectorLanes);
+    emitEpilogueVector(Segment, M, Column, OfHalf, Count);
+  };
+  auto EmitFull = [&] {
+    for (int64_t Half = 0; Half < Halves; ++Half)
+      EmitHalf(Half, nullptr);
+  };
+  int64_t Rest = Segment.Outputs % PanelRows;
+  if (!Rest)
+    return EmitFull();
+  auto EmitRest = [&] {
+    for (int64_t Half = 0; Half < Halves; ++Half)
+      if (int64_t Count = Rest - Half * VectorLanes; Count >= VectorLanes)
+        EmitHalf(Half, nullptr);
+      else if (Count > 0)
+        EmitHalf(Half, B.index(Count));
+  };
+  B.ifThenElse(B.equal(Panel, B.index(Segment.getPanels() - 1)), EmitRest, EmitFull);
+}
+
+/// Sixteen outputs from `Column` on, or the first `Count` of them where it is given.
+void ContractionEmitter::emitEpilogueVector(const Segment &Segment, Value M, Value Column, ArrayRef<Value> Vectors, Value Count) {
+  llvm::DenseMap<Value, Value> Known;
+  for (unsigned I = 0; I < Vectors.size(); ++I) {
+    LinearOp Linear = Segment.Linears[I];
+    Known[Linear.getResult()] = Vectors[I];
+  }
+  SmallVector<Value> Results = Info.getResults();
+  for (unsigned Result : Segment.Results) {
+    Value Vector = epilogueValue(Results[Result], Segment, M, Column, Count, Known);
+    if (!Vector)
+      return;
+    Type Element = cpu::getElementType(Results[Result]);
+    Value To = B.element(B.getResult(Result), B.add(B.mul(M, Segment.Outputs), Column), Element);
+    if (Count)
+      B.storeFirst(Vector, To, Element, Count);
+    else
+      B.storeVector(Vector, To, Element);
+  }
+}
+
+Value ContractionEmitter::epilogueValue(Value Of, const Segment &Segment, Value M, Value Column, Value Count, llvm::DenseMap<Value, Value> &Known) {
+  Of = skipReshapes(Of);
+  if (Value Vector = Known.lookup(Of))
+    return Vector;
+  Operation *Op = Of.getDefiningOp();
+  if (!Op || isa<ConstantOp>(Op))
+    return Known[Of] = epilogueOperand(Of, Segment, M, Column, Count);
+  Values Operands;
+  for (Value Operand : Op->getOperands()) {
+    Operands.push_back(epilogueValue(Operand, Segment, M, Column, Count, Known));
+    if (!Operands.back())
+      return nullptr;
+  }
+  FailureOr<Value> Result = emitElementwise(B, Op, Operands);
+  if (failed(Result)) {
+    Failed = true;
+    return nullptr;
+  }
+  return Known[Of] = *Result;
+}
+
+/// Sixteen elements of an argument or constant: one number, a vector along the outputs, or a tensor of all rows.
+Value ContractionEmitter::epilogueOperand(Value Leaf, const Segment &Segment, Value M, Value Column, Value Count) {
+  Type Element = cpu::getElementType(Leaf);
+  Value Pointer;
+  if (auto Constant = Leaf.getDefiningOp<ConstantOp>())
+    Pointer = B.constantTable(Constant.getValue());
+  else
+    Pointer = B.getArgument(Leaf);
+  AffineExpr Elements = Info.getElementCount(Leaf);
+  if (Elements == Info.constant(1))
+    return B.splat(B.loadScalar(Pointer, Element));
+  Value Index = Column;
+  if (Elements != Info.constant(Segment.Outputs) || Form.getRows(Info) == Info.constant(1))
+    Index = B.add(B.mul(M, Segment.Outputs), Column);
+  Value At = B.element(Pointer, Index, Element);
+  return Count ? B.loadFirst(At, Element, Count) : B.loadVector(At, Element);
+}
+
+//===- The lowering ---------------------------------------------------------------------------===//
+
+bool ContractionLowering::match(const KernelInfo &Kernel, std::string &Reason) const {
+  return ContractionForm::get(Kernel, Reason).has_value();
+}
+
+KernelPlan ContractionLowering::plan(const KernelInfo &Kernel) const {
+  std::string Reason;
+  auto Form = *ContractionForm::get(Kernel, Reason);
+  KernelPlan Plan;
+  Plan.Items = Form.getItems(Kernel);
+  Plan.ScratchBytes = Form.getScratch(Kernel).Bytes;
+  return Plan;
+}
+
+LogicalResult ContractionLowering::emit(KernelBuilder &Builder) const {
+  std::string Reason;
+  auto Form = ContractionForm::get(Builder.getInfo(), Reason);
+  if (!Form)
+    return Builder.getInfo().getKernel().emitError() << "is no contraction: " << Reason;
+  auto Row = [&](const PanelWeight &Weight, int64_t Panels, Value Weights, Value Input, Value GroupSums) {
+    return emitRow(Builder, Weight, Panels, Weights, Input, GroupSums);
+  };
+  return ContractionEmitter(Builder, *Form, Row).emit();
+}
+
+namespace qopt::cpu {
+void registerContractionLowerings(CpuLoweringRegistry &Registry) {
+  Registry.add(std::make_unique<ContractionLowering>());
+}
+} // namespace qopt::cpu

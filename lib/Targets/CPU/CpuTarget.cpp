@@ -1,0 +1,183 @@
+// The CPU as a target: layouts, plans, and one shared object for all kernels and instruction sets.
+#include "qopt/Targets/CPU.h"
+
+#include "Emit/CodeGen.h"
+#include "qopt/Targets/CPU/CacheLayout.h"
+#include "qopt/Targets/CPU/KernelBuilder.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+//===- Registry -------------------------------------------------------------------------------===//
+
+const CpuLowering *CpuLoweringRegistry::find(const KernelInfo &Kernel, std::string &Reasons) const {
+  const CpuLowering *Best = nullptr;
+  llvm::raw_string_ostream Stream(Reasons);
+  for (const std::unique_ptr<CpuLowering> &Lowering : Lowerings) {
+    std::string Reason;
+    if (!Lowering->match(Kernel, Reason))
+      Stream << "\n  " << Lowering->getName() << ": " << Reason;
+    else if (!Best || Lowering->getBenefit() >= Best->getBenefit())
+      Best = Lowering.get();
+  }
+  return Best;
+}
+
+const CpuLowering *CpuLoweringRegistry::lookup(StringRef Name) const {
+  // The last of a name, as a plugin may replace a lowering under the same name.
+  for (const std::unique_ptr<CpuLowering> &Lowering : llvm::reverse(Lowerings))
+    if (Lowering->getName() == Name)
+      return Lowering.get();
+  return nullptr;
+}
+
+static std::vector<std::function<std::unique_ptr<CpuLowering>()>> &pluginLowerings() {
+  static std::vector<std::function<std::unique_ptr<CpuLowering>()>> Makers;
+  return Makers;
+}
+
+void cpu::registerCpuLowering(std::function<std::unique_ptr<CpuLowering>()> Make) {
+  pluginLowerings().push_back(std::move(Make));
+}
+
+//===- The target -----------------------------------------------------------------------------===//
+
+namespace {
+class CpuTarget : public Target {
+public:
+  CpuTarget(SmallVector<Isa> Isas, CpuLoweringRegistry Lowerings)
+      : Isas(std::move(Isas)), Lowerings(std::move(Lowerings)) {}
+
+  StringRef getName() const override { return "cpu"; }
+  qkernel::WeightLayoutInterface
+  chooseLayout(WeightOp Weight,
+               ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const override;
+  std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const override {
+    return {getKeyRowBytes(Cache), getValueRowBytes(Cache)};
+  }
+  FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
+  FailureOr<CompiledModule> compile(ModuleOp Module) const override;
+
+private:
+  FailureOr<const CpuLowering *> findLowering(const KernelInfo &Info) const;
+  LogicalResult emitKernel(qkernel::KernelOp Kernel, ModuleOp Code, CompiledModule &Result) const;
+
+  SmallVector<Isa> Isas;
+  CpuLoweringRegistry Lowerings;
+};
+} // namespace
+
+/// Whether an argument is the weight of a linear operation.
+static bool isLinearWeight(qkernel::KernelOp Kernel, unsigned Argument) {
+  Value Read = Kernel.getBody().front().getArgument(Argument);
+  return llvm::any_of(Read.getUsers(), [&](Operation *User) {
+    auto Linear = dyn_cast<LinearOp>(User);
+    return Linear && Linear.getWeight() == Read;
+  });
+}
+
+qkernel::WeightLayoutInterface
+CpuTarget::chooseLayout(WeightOp Weight,
+                        ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const {
+  MLIRContext *Context = Weight->getContext();
+  auto Ty = cast<RankedTensorType>(Weight.getType());
+  bool IsStored = bool(getStoredElementType(Ty));
+  // Every lowering can read a matrix from panels; only the contraction gains from them.
+  bool WantsPanels = IsStored || (isa<FloatType>(Ty.getElementType()) &&
+                                  llvm::any_of(Readers, [](auto &Reader) {
+                                    return isLinearWeight(Reader.first, Reader.second);
+                                  }));
+  if (Ty.getRank() == 2 && WantsPanels)
+    return qkernel::PanelLayoutAttr::get(Context, PanelRows);
+  return qkernel::PlainLayoutAttr::get(Context);
+}
+
+FailureOr<const CpuLowering *> CpuTarget::findLowering(const KernelInfo &Info) const {
+  std::string Reasons;
+  const CpuLowering *Lowering = nullptr;
+  qkernel::KernelOp Kernel = Info.getKernel();
+  if (auto Named = Kernel.getLowering())
+    Lowering = Lowerings.lookup(*Named);
+  if (!Lowering)
+    Lowering = Lowerings.find(Info, Reasons);
+  if (!Lowering)
+    return Kernel.emitError() << "the CPU target has no lowering for kernel '"
+                              << Kernel.getSymName() << "' of kind '" << Kernel.getKind() << "':"
+                              << Reasons;
+  return Lowering;
+}
+
+FailureOr<KernelPlan> CpuTarget::planKernel(qkernel::KernelOp Kernel) const {
+  auto Info = KernelInfo::get(Kernel);
+  if (failed(Info))
+    return failure();
+  auto Lowering = findLowering(*Info);
+  if (failed(Lowering))
+    return failure();
+  KernelPlan Plan = (*Lowering)->plan(*Info);
+  Plan.Lowering = (*Lowering)->getName().str();
+  return Plan;
+}
+
+LogicalResult CpuTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
+                                    CompiledModule &Result) const {
+  auto Info = KernelInfo::get(Kernel);
+  if (failed(Info))
+    return failure();
+  auto Lowering = findLowering(*Info);
+  if (failed(Lowering))
+    return failure();
+  for (const Isa &Isa : Isas) {
+    std::string Symbol = (Kernel.getSymName() + "_" + Isa.Name).str();
+    LLVM::LLVMFuncOp Function = createKernelFunction(Code, Isa, Symbol);
+    KernelBuilder Builder(*Info, Isa, Function);
+    if (failed((*Lowering)->emit(Builder)))
+      return failure();
+    Result.Variants[Kernel.getSymName()].push_back({Isa.Name.str(), Symbol});
+  }
+  return success();
+}
+
+FailureOr<CompiledModule> CpuTarget::compile(ModuleOp Module) const {
+  Module.getContext()
+      ->loadDialect<arith::ArithDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect,
+                    LLVM::LLVMDialect>();
+  CompiledModule Result;
+  Result.FileName = "module.so";
+  OwningOpRef<ModuleOp> Code = ModuleOp::create(UnknownLoc::get(Module.getContext()));
+  for (auto Kernel : Module.getOps<qkernel::KernelOp>())
+    if (failed(emitKernel(Kernel, *Code, Result)))
+      return failure();
+  auto Bytes = compileToSharedObject(*Code);
+  if (failed(Bytes))
+    return failure();
+  Result.Bytes = std::move(*Bytes);
+  return Result;
+}
+
+static SmallVector<Isa> chooseIsas(const CpuOptions &Options) {
+  SmallVector<Isa> Chosen;
+  for (const Isa &Isa : getIsas())
+    if (Options.Isas.empty() || llvm::is_contained(Options.Isas, Isa.Name))
+      Chosen.push_back(Isa);
+  return Chosen;
+}
+
+std::unique_ptr<Target> qopt::createCpuTarget(const CpuOptions &Options,
+                                              CpuLoweringRegistry Lowerings) {
+  return std::make_unique<CpuTarget>(chooseIsas(Options), std::move(Lowerings));
+}
+
+std::unique_ptr<Target> qopt::createCpuTarget(const CpuOptions &Options) {
+  CpuLoweringRegistry Lowerings;
+  registerAllCpuLowerings(Lowerings);
+  for (const auto &Make : pluginLowerings())
+    Lowerings.add(Make());
+  return createCpuTarget(Options, std::move(Lowerings));
+}

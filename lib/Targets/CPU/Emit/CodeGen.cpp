@@ -1,0 +1,208 @@
+// vector/scf/arith/llvm operations -> LLVM IR -> object file -> shared object, all in this process.
+//
+// The same module gives the same bytes: no path or time enters (the temporary folder's name does not reach the
+// output), and linking is done by lld as a library.
+#include "CodeGen.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include "lld/Common/Driver.h"
+
+#include <mutex>
+
+LLD_HAS_DRIVER(elf)
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+static constexpr llvm::StringLiteral TargetTriple = "x86_64-unknown-linux-gnu";
+static constexpr llvm::StringLiteral BaseCpu = "x86-64-v2";
+
+//===- Functions ------------------------------------------------------------------------------===//
+
+LLVM::LLVMFuncOp cpu::createKernelFunction(ModuleOp Module, const Isa &Isa, StringRef Symbol) {
+  MLIRContext *Context = Module.getContext();
+  Location Loc = UnknownLoc::get(Context);
+  OpBuilder Builder = OpBuilder::atBlockEnd(Module.getBody());
+  Type I64 = Builder.getI64Type(), Pointer = LLVM::LLVMPointerType::get(Context);
+  auto Ty = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Context),
+                                        {I64, I64, Pointer, Pointer, Pointer});
+  auto Function = LLVM::LLVMFuncOp::create(Builder, Loc, Symbol, Ty);
+  Function.setTargetCpu(BaseCpu);
+  Function.setTuneCpu(Isa.TuneCpu);
+  if (!Isa.Features.empty())
+    Function.setTargetFeaturesAttr(LLVM::TargetFeaturesAttr::get(Context, Isa.Features));
+  auto Pair = [&](StringRef Name, StringRef Value) -> Attribute {
+    return Builder.getStrArrayAttr({Name, Value});
+  };
+  // "no-builtins": a loop must not become a call of memset or memcpy.
+  Function.setPassthroughAttr(Builder.getArrayAttr(
+      {Builder.getStringAttr("nounwind"), Builder.getStringAttr("no-builtins"),
+       Pair("prefer-vector-width", std::to_string(Isa.VectorBits)),
+       Pair("min-legal-vector-width", std::to_string(Isa.VectorBits))}));
+  Block *Entry = Function.addEntryBlock(Builder);
+  Builder.setInsertionPointToEnd(Entry);
+  LLVM::ReturnOp::create(Builder, Loc, ValueRange());
+  return Function;
+}
+
+//===- MLIR to LLVM ---------------------------------------------------------------------------===//
+
+static LogicalResult lowerToLLVMDialect(ModuleOp Module) {
+  PassManager Passes(Module.getContext());
+  Passes.addPass(createSCFToControlFlowPass());
+  Passes.addPass(createConvertVectorToLLVMPass());
+  Passes.addPass(createConvertMathToLLVMPass());
+  Passes.addPass(createArithToLLVMConversionPass());
+  Passes.addPass(createConvertControlFlowToLLVMPass());
+  Passes.addPass(createUBToLLVMConversionPass());
+  Passes.addPass(createReconcileUnrealizedCastsPass());
+  return Passes.run(Module);
+}
+
+static std::unique_ptr<llvm::TargetMachine> createTargetMachine(std::string &Error) {
+  static std::once_flag Once;
+  std::call_once(Once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+  });
+  llvm::Triple Triple(TargetTriple);
+  const llvm::Target *Found = llvm::TargetRegistry::lookupTarget(Triple, Error);
+  if (!Found)
+    return nullptr;
+  llvm::TargetOptions Options;
+  return std::unique_ptr<llvm::TargetMachine>(
+      Found->createTargetMachine(Triple, BaseCpu, "", Options, llvm::Reloc::PIC_, std::nullopt,
+                                 llvm::CodeGenOptLevel::Aggressive));
+}
+
+/// No function of the C library may be assumed to exist.
+static void optimize(llvm::Module &Module, llvm::TargetMachine &Machine) {
+  llvm::LoopAnalysisManager Loops;
+  llvm::FunctionAnalysisManager Functions;
+  llvm::CGSCCAnalysisManager Calls;
+  llvm::ModuleAnalysisManager Modules;
+  llvm::TargetLibraryInfoImpl Library(Module.getTargetTriple());
+  Library.disableAllFunctions();
+  Functions.registerPass([&] { return llvm::TargetLibraryAnalysis(Library); });
+  llvm::PassBuilder Builder(&Machine);
+  Builder.registerModuleAnalyses(Modules);
+  Builder.registerCGSCCAnalyses(Calls);
+  Builder.registerFunctionAnalyses(Functions);
+  Builder.registerLoopAnalyses(Loops);
+  Builder.crossRegisterProxies(Loops, Functions, Calls, Modules);
+  Builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(Module, Modules);
+}
+
+static LogicalResult emitObject(llvm::Module &Module, llvm::TargetMachine &Machine,
+                                SmallVectorImpl<char> &Object) {
+  llvm::raw_svector_ostream Stream(Object);
+  llvm::legacy::PassManager Passes;
+  llvm::TargetLibraryInfoImpl Library(Module.getTargetTriple());
+  Library.disableAllFunctions();
+  Passes.add(new llvm::TargetLibraryInfoWrapperPass(Library));
+  if (Machine.addPassesToEmitFile(Passes, Stream, nullptr, llvm::CodeGenFileType::ObjectFile))
+    return failure();
+  Passes.run(Module);
+  return success();
+}
+
+//===- Linking --------------------------------------------------------------------------------===//
+
+namespace {
+/// A folder that goes away again.
+class TemporaryFolder {
+public:
+  TemporaryFolder() { Error = llvm::sys::fs::createUniqueDirectory("qopt-cpu", Path); }
+  ~TemporaryFolder() {
+    if (!Error)
+      llvm::sys::fs::remove_directories(Path);
+  }
+  std::string file(StringRef Name) const {
+    SmallString<128> Result(Path);
+    llvm::sys::path::append(Result, Name);
+    return std::string(Result);
+  }
+  std::error_code Error;
+
+private:
+  SmallString<128> Path;
+};
+} // namespace
+
+static LogicalResult runLinker(ArrayRef<const char *> Arguments, std::string &Messages) {
+  // lld keeps its state in globals.
+  static std::mutex Lock;
+  std::lock_guard<std::mutex> Guard(Lock);
+  llvm::raw_string_ostream Stream(Messages);
+  lld::Result Result =
+      lld::lldMain(Arguments, llvm::nulls(), Stream, {{lld::Gnu, &lld::elf::link}});
+  return success(Result.retCode == 0);
+}
+
+static FailureOr<std::string> link(ModuleOp Module, StringRef Object) {
+  TemporaryFolder Folder;
+  std::string Input = Folder.file("kernels.o"), Output = Folder.file("module.so");
+  std::error_code Error = Folder.Error;
+  if (!Error) {
+    llvm::raw_fd_ostream Stream(Input, Error);
+    Stream << Object;
+    Stream.close();
+    Error = Error ? Error : Stream.error();
+    Stream.clear_error();
+  }
+  if (Error)
+    return Module.emitError() << "cannot write the object file: " << Error.message();
+  // "-z defs": an undefined symbol is an error here, not when the artefact is loaded.
+  std::string Messages;
+  if (failed(runLinker({"ld.lld", "-shared", "-nostdlib", "-z", "defs", "-z", "noexecstack",
+                        "--build-id=none", "--hash-style=gnu", "--strip-all", "--threads=1",
+                        "-soname", "module.so", "-o", Output.c_str(), Input.c_str()},
+                       Messages)))
+    return Module.emitError() << "linking the kernels failed: " << Messages;
+  auto Buffer = llvm::MemoryBuffer::getFile(Output);
+  if (!Buffer)
+    return Module.emitError() << "cannot read the linked module: " << Buffer.getError().message();
+  return (*Buffer)->getBuffer().str();
+}
+
+FailureOr<std::string> cpu::compileToSharedObject(ModuleOp Module) {
+  registerBuiltinDialectTranslation(*Module.getContext());
+  registerLLVMDialectTranslation(*Module.getContext());
+  if (failed(lowerToLLVMDialect(Module)))
+    return failure();
+  std::string Error;
+  std::unique_ptr<llvm::TargetMachine> Machine = createTargetMachine(Error);
+  if (!Machine)
+    return Module.emitError() << "LLVM cannot generate code for x86-64: " << Error;
+  llvm::LLVMContext Context;
+  std::unique_ptr<llvm::Module> Translated = translateModuleToLLVMIR(Module, Context, "kernels");
+  if (!Translated)
+    return Module.emitError("kernels cannot be translated to LLVM IR");
+  Translated->setDataLayout(Machine->createDataLayout());
+  Translated->setTargetTriple(Machine->getTargetTriple());
+  optimize(*Translated, *Machine);
+  if (const char *Dump = std::getenv("QOPT_DUMP_LLVM"); Dump && *Dump)
+    Translated->print(llvm::errs(), nullptr);
+  SmallVector<char, 0> Object;
+  if (failed(emitObject(*Translated, *Machine, Object)))
+    return Module.emitError("LLVM cannot emit an object file");
+  return link(Module, StringRef(Object.data(), Object.size()));
+}

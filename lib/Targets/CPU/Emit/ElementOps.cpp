@@ -1,0 +1,204 @@
+// The elementwise operations of the qopt dialect on numbers in registers.
+#include "qopt/Targets/CPU/KernelBuilder.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+bool cpu::isElementwise(Operation *Op) {
+  return isa<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp>(Op);
+}
+
+static bool isFloat(Value X) { return isa<FloatType>(getElementTypeOrSelf(X.getType())); }
+
+static Type withElement(Value Like, Type Element) {
+  auto Vector = dyn_cast<VectorType>(Like.getType());
+  return Vector ? Type(Vector.clone(Element)) : Element;
+}
+
+static Value reciprocal(KernelBuilder &B, Value X) {
+  return B.div(B.constant(X.getType(), 1.0), X);
+}
+
+static Value geluTanh(KernelBuilder &B, Value X) {
+  Type Ty = X.getType();
+  Value Cube = B.mul(B.mul(X, X), X);
+  Value Inner = B.mul(B.constant(Ty, 0.79788456080286535588), B.fma(B.constant(Ty, 0.044715), Cube, X));
+  Value Half = B.mul(B.constant(Ty, 0.5), X);
+  return B.fma(Half, B.tanh(Inner), Half);
+}
+
+static Value geluErf(KernelBuilder &B, Value X) {
+  Value Half = B.mul(B.constant(X.getType(), 0.5), X);
+  Value Erf = B.erf(B.mul(X, B.constant(X.getType(), 0.70710678118654752440)));
+  return B.fma(Half, Erf, Half);
+}
+
+static Value emitUnaryOfInteger(KernelBuilder &B, UnaryKind Kind, Value X) {
+  Value Zero = B.constant(X.getType(), 0);
+  switch (Kind) {
+  case UnaryKind::Abs:
+    return B.max(X, B.sub(Zero, X));
+  case UnaryKind::Neg:
+    return B.sub(Zero, X);
+  case UnaryKind::Relu:
+    return B.max(X, Zero);
+  case UnaryKind::Not:
+    return arith::XOrIOp::create(B, X, B.constant(X.getType(), -1));
+  case UnaryKind::Floor:
+  case UnaryKind::Ceil:
+    return X;
+  default:
+    return nullptr;
+  }
+}
+
+static Value emitUnary(KernelBuilder &B, UnaryKind Kind, Value X) {
+  if (!isFloat(X))
+    return emitUnaryOfInteger(B, Kind, X);
+  switch (Kind) {
+  case UnaryKind::Abs:
+    return math::AbsFOp::create(B, X);
+  case UnaryKind::Neg:
+    return arith::NegFOp::create(B, X);
+  case UnaryKind::Exp:
+    return B.exp(X);
+  case UnaryKind::Log:
+    return B.log(X);
+  case UnaryKind::Sqrt:
+    return B.sqrt(X);
+  case UnaryKind::Rsqrt:
+    return reciprocal(B, B.sqrt(X));
+  case UnaryKind::Reciprocal:
+    return reciprocal(B, X);
+  case UnaryKind::Sigmoid:
+    return B.sigmoid(X);
+  case UnaryKind::Tanh:
+    return B.tanh(X);
+  case UnaryKind::Erf:
+    return B.erf(X);
+  case UnaryKind::Silu:
+    return B.mul(X, B.sigmoid(X));
+  case UnaryKind::GeluErf:
+    return geluErf(B, X);
+  case UnaryKind::GeluTanh:
+    return geluTanh(B, X);
+  case UnaryKind::QuickGelu:
+    return B.mul(X, B.sigmoid(B.mul(X, B.constant(X.getType(), 1.702))));
+  case UnaryKind::Relu:
+    return B.max(X, B.constant(X.getType(), 0.0));
+  case UnaryKind::Sin:
+    return B.sin(X);
+  case UnaryKind::Cos:
+    return B.cos(X);
+  case UnaryKind::Floor:
+    return math::FloorOp::create(B, X);
+  case UnaryKind::Ceil:
+    return math::CeilOp::create(B, X);
+  case UnaryKind::Not:
+    return nullptr;
+  }
+  return nullptr;
+}
+
+/// Integer powers go through f64, which holds every integer that such tensors carry.
+static Value emitPow(KernelBuilder &B, Value X, Value Y) {
+  if (isFloat(X))
+    return B.pow(X, Y);
+  Type Wide = withElement(X, B.getF64Type());
+  Value Result = B.pow(arith::SIToFPOp::create(B, Wide, X), arith::SIToFPOp::create(B, Wide, Y));
+  return arith::FPToSIOp::create(B, X.getType(), Result);
+}
+
+static Value emitBinary(KernelBuilder &B, BinaryKind Kind, Value X, Value Y) {
+  switch (Kind) {
+  case BinaryKind::Add:
+    return B.add(X, Y);
+  case BinaryKind::Sub:
+    return B.sub(X, Y);
+  case BinaryKind::Mul:
+    return B.mul(X, Y);
+  case BinaryKind::Div:
+    return B.div(X, Y);
+  case BinaryKind::Pow:
+    return emitPow(B, X, Y);
+  case BinaryKind::Min:
+    return B.min(X, Y);
+  case BinaryKind::Max:
+    return B.max(X, Y);
+  case BinaryKind::And:
+    return B.bitAnd(X, Y);
+  case BinaryKind::Or:
+    return B.bitOr(X, Y);
+  }
+  return nullptr;
+}
+
+static Value emitCompare(KernelBuilder &B, CompareKind Kind, Value X, Value Y) {
+  using F = arith::CmpFPredicate;
+  using I = arith::CmpIPredicate;
+  static constexpr std::pair<F, I> Predicates[] = {{F::OEQ, I::eq}, {F::OLT, I::slt}, {F::OLE, I::sle}, {F::OGT, I::sgt}, {F::OGE, I::sge}};
+  auto [OfFloats, OfIntegers] = Predicates[unsigned(Kind)];
+  if (isFloat(X))
+    return arith::CmpFOp::create(B, OfFloats, X, Y);
+  return arith::CmpIOp::create(B, OfIntegers, X, Y);
+}
+
+static Value emitCastToFloat(KernelBuilder &B, Value X, Type To) {
+  Type From = getElementTypeOrSelf(X.getType());
+  Type Ty = withElement(X, To);
+  if (From == To)
+    return X;
+  if (From.isInteger(1))
+    return arith::UIToFPOp::create(B, Ty, X);
+  if (isa<IntegerType>(From))
+    return arith::SIToFPOp::create(B, Ty, X);
+  if (From.getIntOrFloatBitWidth() < To.getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(B, Ty, X);
+  return arith::TruncFOp::create(B, Ty, X);
+}
+
+static Value emitCastToInteger(KernelBuilder &B, Value X, Type To) {
+  Type From = getElementTypeOrSelf(X.getType());
+  Type Ty = withElement(X, To);
+  if (From == To)
+    return X;
+  if (To.isInteger(1)) {
+    Value Zero = B.constant(X.getType(), 0);
+    if (isFloat(X))
+      return arith::CmpFOp::create(B, arith::CmpFPredicate::UNE, X, Zero);
+    return arith::CmpIOp::create(B, arith::CmpIPredicate::ne, X, Zero);
+  }
+  if (isFloat(X))
+    return arith::FPToSIOp::create(B, Ty, X);
+  if (From.isInteger(1))
+    return arith::ExtUIOp::create(B, Ty, X);
+  if (From.getIntOrFloatBitWidth() < To.getIntOrFloatBitWidth())
+    return arith::ExtSIOp::create(B, Ty, X);
+  return arith::TruncIOp::create(B, Ty, X);
+}
+
+FailureOr<Value> cpu::emitElementwise(KernelBuilder &B, Operation *Op, ArrayRef<Value> Operands) {
+  Value Result =
+      llvm::TypeSwitch<Operation *, Value>(Op)
+          .Case<UnaryOp>([&](UnaryOp Unary) { return emitUnary(B, Unary.getKind(), Operands[0]); })
+          .Case<BinaryOp>([&](BinaryOp Binary) {
+            return emitBinary(B, Binary.getKind(), Operands[0], Operands[1]);
+          })
+          .Case<CompareOp>([&](CompareOp Compare) {
+            return emitCompare(B, Compare.getKind(), Operands[0], Operands[1]);
+          })
+          .Case<SelectOp>(
+              [&](SelectOp) { return B.select(Operands[0], Operands[1], Operands[2]); })
+          .Case<CastOp>([&](CastOp Cast) {
+            Type To = B.getComputeType(cpu::getElementType(Cast.getResult()));
+            return isa<FloatType>(To) ? emitCastToFloat(B, Operands[0], To)
+                                      : emitCastToInteger(B, Operands[0], To);
+          })
+          .Default([](auto) { return Value(); });
+  if (!Result)
+    return Op->emitOpError("is not defined for these element types");
+  return Result;
+}

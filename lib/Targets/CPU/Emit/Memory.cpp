@@ -1,0 +1,201 @@
+// Loads and stores, with conversions between the types that memory holds and those that are computed with.
+#include "qopt/Targets/CPU/KernelBuilder.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+Value KernelBuilder::element(Value Pointer, Value Index, Type Element) {
+  return LLVM::GEPOp::create(*this, Pointer.getType(), getIntegerType(8 * getElementBytes(Element)),
+                             Pointer, ArrayRef<LLVM::GEPArg>{Index});
+}
+
+Value KernelBuilder::bytes(Value Pointer, Value Offset) {
+  return LLVM::GEPOp::create(*this, Pointer.getType(), getI8Type(), Pointer,
+                             ArrayRef<LLVM::GEPArg>{Offset});
+}
+
+Value KernelBuilder::loadRaw(Value Pointer, Type Ty) {
+  return LLVM::LoadOp::create(*this, Ty, Pointer, getElementBytes(getElementTypeOrSelf(Ty)));
+}
+
+void KernelBuilder::storeRaw(Value Stored, Value Pointer) {
+  LLVM::StoreOp::create(*this, Stored, Pointer,
+                        getElementBytes(getElementTypeOrSelf(Stored.getType())));
+}
+
+void KernelBuilder::prefetch(Value Pointer) {
+  LLVM::Prefetch::create(*this, Pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+}
+
+Type KernelBuilder::getComputeType(Type Element) {
+  return Element.isF16() || Element.isBF16() ? getF32Type() : Element;
+}
+
+//===- Number formats -------------------------------------------------------------------------===//
+
+/// f16 bits (as i32) to f32: the exponent is moved by a multiplication, which also makes subnormals right.
+static Value widenHalfBits(KernelBuilder &B, Value Bits) {
+  Type F32 = B.getF32Type(), I32 = Bits.getType();
+  auto C = [&](int64_t Number) { return B.constant(I32, Number); };
+  Value Magnitude = B.bitAnd(Bits, C(0x7fff));
+  Value Moved = B.shl(Magnitude, C(13));
+  Value Number = B.bitcast(Moved, F32);
+  Number = B.mul(Number, B.constant(Number.getType(), 0x1p112));
+  Value Special = B.bitcast(B.bitOr(Moved, C(0x7f800000)), F32);
+  Value IsFinite = arith::CmpIOp::create(B, arith::CmpIPredicate::slt, Magnitude, C(0x7c00));
+  Value Result = B.bitcast(B.select(IsFinite, Number, Special), B.getI32Type());
+  Value Sign = B.shl(B.bitAnd(Bits, C(0x8000)), C(16));
+  return B.bitcast(B.bitOr(Result, Sign), F32);
+}
+
+/// f32 to f16 bits (as i32), to nearest even: adding a power of two whose last place is the result's rounds.
+static Value narrowHalfBits(KernelBuilder &B, Value Number) {
+  Value Bits = B.bitcast(Number, B.getI32Type());
+  Type I32 = Bits.getType(), F32 = B.getF32Type();
+  auto C = [&](int64_t Number) { return B.constant(I32, Number); };
+  Value Sign = B.bitAnd(B.shr(Bits, C(16)), C(0x8000));
+  Value Magnitude = B.bitAnd(Bits, C(0x7fffffff));
+  // Normal numbers: round the 13 bits that go, then move the exponent.
+  Value Odd = B.bitAnd(B.shr(Magnitude, C(13)), C(1));
+  Value Rounded = B.add(B.add(Magnitude, C(0xfff)), Odd);
+  Value Normal = B.sub(B.shr(Rounded, C(13)), C(112 << 10));
+  // Subnormal results: 0.5 has its last place at 2^-24.
+  Value Half = B.bitcast(C(0x3f000000), F32);
+  Value Small = B.sub(B.bitcast(B.add(B.bitcast(Magnitude, F32), Half), B.getI32Type()),
+                      C(0x3f000000));
+  auto Less = [&](Value A, int64_t Bound) {
+    return Value(arith::CmpIOp::create(B, arith::CmpIPredicate::slt, A, C(Bound)));
+  };
+  Value Result = B.select(Less(Magnitude, 113 << 23), Small, Normal);
+  // From 65520 on: infinity.
+  Result = B.select(Less(Magnitude, 0x477ff000), Result, C(0x7c00));
+  Result = B.select(Less(Magnitude, 0x7f800001), Result, C(0x7e00));
+  return B.bitOr(Result, Sign);
+}
+
+/// f32 to bf16 bits (as i32), to nearest even.
+static Value narrowBrainBits(KernelBuilder &B, Value Number) {
+  Value Bits = B.bitcast(Number, B.getI32Type());
+  auto C = [&](int64_t Number) { return B.constant(Bits.getType(), Number); };
+  Value Odd = B.bitAnd(B.shr(Bits, C(16)), C(1));
+  Value Rounded = B.shr(B.add(B.add(Bits, C(0x7fff)), Odd), C(16));
+  Value Quiet = B.bitOr(B.shr(Bits, C(16)), C(0x40));
+  Value IsNaN = arith::CmpFOp::create(B, arith::CmpFPredicate::UNO, Number, Number);
+  return B.select(IsNaN, Quiet, Rounded);
+}
+
+/// Type with the lanes of `Like`, or the scalar.
+static Type withLanesOf(KernelBuilder &B, Value Like, Type Element) {
+  int64_t Lanes = KernelBuilder::getLanes(Like);
+  return Lanes ? Type(B.vectorOf(Element, Lanes)) : Element;
+}
+
+/// What memory holds for an element: bits of 16-bit floats where the machine does not convert them, bytes for booleans.
+static Type storedType(KernelBuilder &B, Type Element) {
+  if (Element.isBF16() || (Element.isF16() && !B.getIsa().HasF16C))
+    return B.getI16Type();
+  if (Element.isInteger(1))
+    return B.getI8Type();
+  return Element;
+}
+
+Value KernelBuilder::widen(Value Stored, Type Element) {
+  if (Element.isF16() && Target.HasF16C)
+    return arith::ExtFOp::create(*this, withLanesOf(*this, Stored, getF32Type()), Stored);
+  if (Element.isF16() || Element.isBF16()) {
+    Value Bits = arith::ExtUIOp::create(*this, withLanesOf(*this, Stored, getI32Type()), Stored);
+    if (Element.isF16())
+      return widenHalfBits(*this, Bits);
+    return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
+  }
+  if (Element.isInteger(1))
+    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, Stored, likeConstant(Stored, 0));
+  return Stored;
+}
+
+Value KernelBuilder::narrow(Value Computed, Type Element) {
+  if (Element.isF16() && Target.HasF16C)
+    return arith::TruncFOp::create(*this, withLanesOf(*this, Computed, Element), Computed);
+  if (Element.isF16() || Element.isBF16()) {
+    Value Bits =
+        Element.isF16() ? narrowHalfBits(*this, Computed) : narrowBrainBits(*this, Computed);
+    return arith::TruncIOp::create(*this, withLanesOf(*this, Computed, getI16Type()), Bits);
+  }
+  if (Element.isInteger(1))
+    return arith::ExtUIOp::create(*this, withLanesOf(*this, Computed, getI8Type()), Computed);
+  return Computed;
+}
+
+//===- Loads and stores -----------------------------------------------------------------------===//
+
+Value KernelBuilder::loadScalar(Value Pointer, Type Element) {
+  return widen(loadRaw(Pointer, storedType(*this, Element)), Element);
+}
+
+void KernelBuilder::storeScalar(Value Number, Value Pointer, Type Element) {
+  storeRaw(narrow(Number, Element), Pointer);
+}
+
+Value KernelBuilder::loadVector(Value Pointer, Type Element, int64_t Lanes) {
+  return widen(loadRaw(Pointer, vectorOf(storedType(*this, Element), Lanes)), Element);
+}
+
+void KernelBuilder::storeVector(Value Vector, Value Pointer, Type Element) {
+  storeRaw(narrow(Vector, Element), Pointer);
+}
+
+/// Lanes 0 .. Count - 1.
+static Value firstLanes(KernelBuilder &B, Value Count) {
+  SmallVector<int64_t> Numbers = llvm::to_vector(llvm::seq<int64_t>(0, VectorLanes));
+  auto Ty = B.vectorOf(B.getI64Type());
+  Value Lanes = arith::ConstantOp::create(B, DenseElementsAttr::get(Ty, ArrayRef(Numbers)));
+  return B.lessThan(Lanes, B.splat(Count));
+}
+
+Value KernelBuilder::loadFirst(Value Pointer, Type Element, Value Count) {
+  Type Stored = storedType(*this, Element);
+  Value Zero = constant(vectorOf(Stored), 0);
+  Value Loaded =
+      LLVM::MaskedLoadOp::create(*this, vectorOf(Stored), Pointer, firstLanes(*this, Count),
+                                 Zero, uint32_t(getElementBytes(Stored)));
+  return widen(Loaded, Element);
+}
+
+void KernelBuilder::storeFirst(Value Vector, Value Pointer, Type Element, Value Count) {
+  LLVM::MaskedStoreOp::create(*this, narrow(Vector, Element), Pointer, firstLanes(*this, Count),
+                              getI32IntegerAttr(getElementBytes(Element)));
+}
+
+Value KernelBuilder::loadIndex(Value Pointer, Value Index, Type Element) {
+  Value Loaded = loadRaw(element(Pointer, Index, Element), Element);
+  return Element.isInteger(64) ? Loaded : arith::ExtSIOp::create(*this, getI64Type(), Loaded);
+}
+
+Value KernelBuilder::constantTable(ElementsAttr Elements) {
+  auto Module = Function->getParentOfType<ModuleOp>();
+  auto Ty = cast<RankedTensorType>(Elements.getType());
+  Type Stored = storedType(*this, Ty.getElementType());
+  // Read-only globals of one module are numbered in the order in which kernels are emitted.
+  int64_t Count = llvm::range_size(Module.getOps<LLVM::GlobalOp>());
+  SmallVector<APInt> Bits;
+  bool IsFloat = isa<FloatType>(Ty.getElementType());
+  unsigned Width = 8 * getElementBytes(Stored);
+  if (IsFloat)
+    for (const APFloat &Number : Elements.getValues<APFloat>())
+      Bits.push_back(Number.bitcastToAPInt());
+  else
+    for (const APInt &Number : Elements.getValues<APInt>())
+      Bits.push_back(Number.zext(Width));
+  Type Word = getIntegerType(Width);
+  auto Value = DenseElementsAttr::get(RankedTensorType::get({int64_t(Bits.size())}, Word),
+                                      ArrayRef<APInt>(Bits));
+  OpBuilder AtModule = OpBuilder::atBlockBegin(Module.getBody());
+  auto Global = LLVM::GlobalOp::create(
+      AtModule, getLoc(), LLVM::LLVMArrayType::get(Word, Bits.size()), /*isConstant=*/true,
+      LLVM::Linkage::Internal, ("constant_" + Twine(Count)).str(), Value, /*alignment=*/64);
+  return LLVM::AddressOfOp::create(*this, Global);
+}
