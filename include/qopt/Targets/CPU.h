@@ -1,13 +1,13 @@
 //===- CPU.h - the CPU back end ---------------------------------------------------------------===//
 //
-// Compiles the kernels of a program to one shared object, `module.so`, that needs no other library: each kernel once
-// per instruction set (Isa.h), chosen when the artefact is loaded.
+// Compiles the kernels of a program to one shared object, `module.so`, that needs no other library:
+// each kernel once per instruction set (Isa.h), chosen when the artefact is loaded.
 //
-// A kernel is taken by the lowering that matches it with the highest benefit. Lowerings are objects in a registry;
-// those of this library are one file per family under lib/Targets/CPU, and a plugin adds its own with
-// `registerCpuLowering` before the target is made. A lowering emits `vector`, `arith`, `scf` and `llvm` operations
-// through a KernelBuilder (CPU/KernelBuilder.h); the contraction family can be extended by its inner loop alone
-// (CPU/Contraction.h).
+// A kernel is taken by the lowering that matches it with the highest benefit. Lowerings are objects
+// in a registry; those of this library are one file per family under lib/Targets/CPU, and a plugin
+// adds its own with `registerCpuLowering` before the target is made. A lowering emits `vector`,
+// `arith`, `scf` and `llvm` operations through a KernelBuilder (CPU/KernelBuilder.h); the
+// contraction family can be extended by its inner loop alone (CPU/Contraction.h).
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_TARGETS_CPU_H
@@ -31,16 +31,19 @@ public:
   /// The name that --explain prints and that `lowering` of a kernel holds.
   virtual llvm::StringRef getName() const = 0;
 
-  /// Among lowerings that match, the one with the highest benefit wins; among equals, the one added last.
+  /// Among lowerings that match, the one with the highest benefit wins; among equals, the one added
+  /// last.
   virtual int getBenefit() const { return 1; }
 
   /// Whether this lowering can compile the kernel; otherwise `Reason` says what stands against it.
   virtual bool match(const KernelInfo &Kernel, std::string &Reason) const = 0;
 
-  /// Work items, scratch memory and tables of a kernel that matched. `Lowering` is filled in by the caller.
+  /// Work items, scratch memory and tables of a kernel that matched. `Lowering` is filled in by the
+  /// caller.
   virtual KernelPlan plan(const KernelInfo &Kernel) const = 0;
 
-  /// Emits the body for one instruction set; the items to run are `[Builder.getBegin(), Builder.getEnd())`.
+  /// Emits the body for one instruction set; the items to run are `[Builder.getBegin(),
+  /// Builder.getEnd())`.
   virtual mlir::LogicalResult emit(KernelBuilder &Builder) const = 0;
 };
 
@@ -68,7 +71,8 @@ void registerCpuLowering(std::function<std::unique_ptr<CpuLowering>()> Make);
 } // namespace cpu
 
 struct CpuOptions {
-  /// Instruction sets to compile for, by name (docs/Artefact.md), best first; empty: all that differ.
+  /// Instruction sets to compile for, by name (docs/Artefact.md), best first; empty: all that
+  /// differ.
   std::vector<std::string> Isas;
 };
 
@@ -76,7 +80,8 @@ struct CpuOptions {
 std::unique_ptr<Target> createCpuTarget(const CpuOptions &Options);
 
 /// A target with these lowerings only.
-std::unique_ptr<Target> createCpuTarget(const CpuOptions &Options, cpu::CpuLoweringRegistry Lowerings);
+std::unique_ptr<Target> createCpuTarget(const CpuOptions &Options,
+                                        cpu::CpuLoweringRegistry Lowerings);
 
 } // namespace qopt
 

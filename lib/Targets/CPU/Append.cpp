@@ -1,8 +1,9 @@
-// New tokens into a cache: keys (and the queries that come along) are turned by their positions on the way. A work item
-// is one token of one row of the batch. A rotary operation alone is the same without a cache.
+// New tokens into a cache: keys (and the queries that come along) are turned by their positions on
+// the way. A work item is one token of one row of the batch. A rotary operation alone is the same
+// without a cache.
 //
-// A token whose position lies beyond the capacity is padding (a step may be wider than what a row has left) and is not
-// stored.
+// A token whose position lies beyond the capacity is padding (a step may be wider than what a row
+// has left) and is not stored.
 #include "Emit/RotaryRow.h"
 #include "qopt/Targets/CPU/CacheLayout.h"
 
@@ -39,7 +40,8 @@ struct AppendForm {
 
 class AppendEmitter {
 public:
-  AppendEmitter(KernelBuilder &B, const AppendForm &Form) : B(B), Info(B.getInfo()), Form(Form), Tables(getRotaryTables(Form.Rotaries)) {}
+  AppendEmitter(KernelBuilder &B, const AppendForm &Form)
+      : B(B), Info(B.getInfo()), Form(Form), Tables(getRotaryTables(Form.Rotaries)) {}
   void emit();
 
 private:
@@ -47,7 +49,8 @@ private:
   void emitValues(Value Batch, Value Token, Value Position);
   void emitYielded(unsigned Result, const Stream &Stream, Value Batch, Value Token);
   /// Runs `Sink(head, index, lanes)` for all heads of a token.
-  void forHeads(const Stream &Stream, Value Tensor, Value Batch, Value Token, function_ref<void(Value, Value, Value)> Sink);
+  void forHeads(const Stream &Stream, Value Tensor, Value Batch, Value Token,
+                function_ref<void(Value, Value, Value)> Sink);
 
   KernelBuilder &B;
   const KernelInfo &Info;
@@ -94,7 +97,8 @@ static bool getStream(Value Of, Stream &Result, std::string &Reason) {
   Result.Source = skipReshapes(Of);
   if (isa<BlockArgument>(Result.Source))
     return true;
-  Reason = ("an input is computed by " + Result.Source.getDefiningOp()->getName().getStringRef()).str();
+  Reason =
+      ("an input is computed by " + Result.Source.getDefiningOp()->getName().getStringRef()).str();
   return false;
 }
 
@@ -102,7 +106,8 @@ std::optional<AppendForm> AppendForm::get(const KernelInfo &Info, std::string &R
   AppendForm Form;
   for (Operation &Op : Info.getOps()) {
     if (auto Append = dyn_cast<KVAppendOp>(Op)) {
-      if (Form.Append || !isa<BlockArgument>(Append.getCache()) || !isa<BlockArgument>(Append.getPast())) {
+      if (Form.Append || !isa<BlockArgument>(Append.getCache()) ||
+          !isa<BlockArgument>(Append.getPast())) {
         Reason = "has several appends, or the cache is computed in the kernel";
         return std::nullopt;
       }
@@ -143,7 +148,8 @@ void AppendEmitter::emit() {
     if (!Form.Append)
       return;
     KVAppendOp Append = Form.Append;
-    Value Past = B.loadIndex(B.getArgument(Append.getPast()), Batch, cpu::getElementType(Append.getPast()));
+    Value Past =
+        B.loadIndex(B.getArgument(Append.getPast()), Batch, cpu::getElementType(Append.getPast()));
     Value Position = B.add(Past, Token);
     B.ifThen(B.lessThan(Position, B.index(Append.getCache().getType().getCapacity())), [&] {
       emitKeys(Batch, Token, Position);
@@ -152,7 +158,8 @@ void AppendEmitter::emit() {
   });
 }
 
-void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Value Token, function_ref<void(Value, Value, Value)> Sink) {
+void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Value Token,
+                             function_ref<void(Value, Value, Value)> Sink) {
   auto Ty = cast<RankedTensorType>(Tensor.getType());
   int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
   Type Element = Ty.getElementType();
@@ -171,7 +178,8 @@ void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Va
   Value First = B.element(B.getArgument(Stream.Source), B.mul(Row, Heads * Size), Element);
   B.loop(B.index(0), B.index(Heads), 1, [&](Value Head) {
     Value Pointer = B.element(First, B.mul(Head, Size), Element);
-    emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table, [&](Value I, Value Lanes) { Sink(Head, I, Lanes); });
+    emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table,
+                   [&](Value I, Value Lanes) { Sink(Head, I, Lanes); });
   });
 }
 
@@ -182,7 +190,8 @@ void AppendEmitter::emitYielded(unsigned Result, const Stream &Stream, Value Bat
   Value Row = B.add(B.mul(Batch, B.size(Info.getDims(Rotary.getResult())[1])), Token);
   forHeads(Stream, Rotary.getInput(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
     Value At = B.add(B.add(B.mul(Row, Heads * Size), B.mul(Head, Size)), I);
-    B.storeVector(Lanes, B.element(B.getResult(Result), At, Ty.getElementType()), Ty.getElementType());
+    B.storeVector(Lanes, B.element(B.getResult(Result), At, Ty.getElementType()),
+                  Ty.getElementType());
   });
 }
 
@@ -192,12 +201,15 @@ void AppendEmitter::emitKeys(Value Batch, Value Token, Value Position) {
   KVCacheType Cache = Append.getCache().getType();
   int64_t Size = Cache.getHeadSize();
   Value Row = B.bytes(B.getArgument(Append.getCache(), 0), B.mul(Batch, getKeyRowBytes(Cache)));
-  Value InHead = B.add(B.mul(B.div(Position, VectorLanes), Size * VectorLanes), B.rem(Position, VectorLanes));
+  Value InHead =
+      B.add(B.mul(B.div(Position, VectorLanes), Size * VectorLanes), B.rem(Position, VectorLanes));
   forHeads(Form.Key, Append.getKey(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
-    Value First = B.add(B.add(B.mul(Head, getKeyHeadElements(Cache)), InHead), B.mul(I, VectorLanes));
+    Value First =
+        B.add(B.add(B.mul(Head, getKeyHeadElements(Cache)), InHead), B.mul(I, VectorLanes));
     for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
       Value Number = vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J});
-      B.storeScalar(Number, B.element(Row, B.add(First, J * VectorLanes), Cache.getKey()), Cache.getKey());
+      B.storeScalar(Number, B.element(Row, B.add(First, J * VectorLanes), Cache.getKey()),
+                    Cache.getKey());
     }
   });
 }
@@ -207,11 +219,14 @@ void AppendEmitter::emitValues(Value Batch, Value Token, Value Position) {
   KVCacheType Cache = Append.getCache().getType();
   Value Row = B.bytes(B.getArgument(Append.getCache(), 1), B.mul(Batch, getValueRowBytes(Cache)));
   forHeads(Form.Values, Append.getValue(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
-    Value At = B.add(B.add(B.mul(Head, getValueHeadElements(Cache)), B.mul(Position, Cache.getHeadSize())), I);
+    Value At = B.add(
+        B.add(B.mul(Head, getValueHeadElements(Cache)), B.mul(Position, Cache.getHeadSize())), I);
     B.storeVector(Lanes, B.element(Row, At, Cache.getValue()), Cache.getValue());
   });
 }
 
 namespace qopt::cpu {
-void registerAppendLowerings(CpuLoweringRegistry &Registry) { Registry.add(std::make_unique<AppendLowering>()); }
+void registerAppendLowerings(CpuLoweringRegistry &Registry) {
+  Registry.add(std::make_unique<AppendLowering>());
+}
 } // namespace qopt::cpu

@@ -1,13 +1,16 @@
-// Causal attention over a cache. A work item is a tile of queries that read the same keys and values: up to 8 query
-// heads of one kv head, or, where there are fewer, those heads of several neighbouring tokens.
+// Causal attention over a cache. A work item is a tile of queries that read the same keys and
+// values: up to 8 query heads of one kv head, or, where there are fewer, those heads of several
+// neighbouring tokens.
 //
-//   scores    16 positions at a time: for each channel one vector of keys times one number of each query
-//   softmax   the largest score, then exp and sum in 16 lanes (lane = position mod 16)
-//   output    for each position one number of each query times the vectors of its value row, in order of positions
+//   scores    16 positions at a time: for each channel one vector of keys times one number of each
+//   query softmax   the largest score, then exp and sum in 16 lanes (lane = position mod 16) output
+//   for each position one number of each query times the vectors of its value row, in order of
+//   positions
 //
-// Nothing about a query's sums depends on which other queries share its tile or on how many tokens the step has, so
-// that token by token and one full pass agree. Scores of a tile lie in scratch. Lanes that a query does not see have the
-// score -inf, and values that it does not see are not even multiplied with 0 (they may be anything).
+// Nothing about a query's sums depends on which other queries share its tile or on how many tokens
+// the step has, so that token by token and one full pass agree. Scores of a tile lie in scratch.
+// Lanes that a query does not see have the score -inf, and values that it does not see are not even
+// multiplied with 0 (they may be anything).
 #include "qopt/Targets/CPU/CacheLayout.h"
 
 using namespace mlir;
@@ -63,8 +66,10 @@ private:
   Value maskScores(Value Scores, Value Position, Value Low, Value High);
   Value emitSoftmax(const Tile &Tile, int64_t Row, Value Max);
   void emitOutput(const Tile &Tile, int64_t FirstHead, int64_t Heads, ArrayRef<Value> Sums);
-  void emitOutputBlock(const Tile &Tile, ArrayRef<int64_t> Rows, ArrayRef<Value> Sums, int64_t Channel, int64_t Vectors);
-  Values accumulate(const Tile &Tile, ArrayRef<int64_t> Rows, Value Low, Value High, int64_t Channel, int64_t Vectors, ValueRange Sums);
+  void emitOutputBlock(const Tile &Tile, ArrayRef<int64_t> Rows, ArrayRef<Value> Sums,
+                       int64_t Channel, int64_t Vectors);
+  Values accumulate(const Tile &Tile, ArrayRef<int64_t> Rows, Value Low, Value High,
+                    int64_t Channel, int64_t Vectors, ValueRange Sums);
   void storeOutput(const Tile &Tile, int64_t Row, int64_t Channel, Value Vector);
 
   Value scoreAt(int64_t Row, Value Position) {
@@ -90,7 +95,8 @@ public:
 
 } // namespace
 
-AttentionShape::AttentionShape(const KernelInfo &Info, CachedAttentionOp Op) : Op(Op), Cache(Op.getCache().getType()) {
+AttentionShape::AttentionShape(const KernelInfo &Info, CachedAttentionOp Op)
+    : Op(Op), Cache(Op.getCache().getType()) {
   auto Query = cast<RankedTensorType>(Op.getQuery().getType());
   Heads = Query.getDimSize(2);
   Size = Query.getDimSize(3);
@@ -113,8 +119,8 @@ AttentionScratch::AttentionScratch(const KernelInfo &Info, const AttentionShape 
 
 //===- Tiles ----------------------------------------------------------------------------------===//
 
-/// Items are numbered [batch][groups of heads][blocks of tokens]: neighbours differ in the token, so that each worker
-/// gets short and long rows.
+/// Items are numbered [batch][groups of heads][blocks of tokens]: neighbours differ in the token,
+/// so that each worker gets short and long rows.
 void AttentionEmitter::emit() {
   Value Tokens = B.size(Shape.Tokens), Blocks = B.size(Shape.Tokens.ceilDiv(Shape.TileTokens));
   B.loop(B.getBegin(), B.getEnd(), 1, [&](Value Item) {
@@ -130,10 +136,12 @@ void AttentionEmitter::emit() {
   });
 }
 
-AttentionEmitter::Tile AttentionEmitter::makeTile(Value Batch, Value Group, Value Token, int64_t Tokens) {
+AttentionEmitter::Tile AttentionEmitter::makeTile(Value Batch, Value Group, Value Token,
+                                                  int64_t Tokens) {
   KVCacheType Cache = Shape.Cache;
   Tile Tile{Batch, Group, Token, Tokens, {}, {}, {}, {}};
-  Value Past = B.loadIndex(B.getArgument(Shape.Op.getPast()), Batch, cpu::getElementType(Shape.Op.getPast()));
+  Value Past = B.loadIndex(B.getArgument(Shape.Op.getPast()), Batch,
+                           cpu::getElementType(Shape.Op.getPast()));
   for (int64_t T = 0; T < Tokens; ++T) {
     // A padding token may lie beyond the capacity.
     Value High = B.min(B.add(B.add(Past, Token), T + 1), B.index(Cache.getCapacity()));
@@ -146,7 +154,8 @@ AttentionEmitter::Tile AttentionEmitter::makeTile(Value Batch, Value Group, Valu
   Value Head = B.div(B.mul(Group, Shape.TileHeads), Shape.Heads / Cache.getHeads());
   Value Keys = B.bytes(B.getArgument(Shape.Op.getCache(), 0), B.mul(Batch, getKeyRowBytes(Cache)));
   Tile.Keys = B.element(Keys, B.mul(Head, getKeyHeadElements(Cache)), Cache.getKey());
-  Value Cached = B.bytes(B.getArgument(Shape.Op.getCache(), 1), B.mul(Batch, getValueRowBytes(Cache)));
+  Value Cached =
+      B.bytes(B.getArgument(Shape.Op.getCache(), 1), B.mul(Batch, getValueRowBytes(Cache)));
   Tile.CachedValues = B.element(Cached, B.mul(Head, getValueHeadElements(Cache)), Cache.getValue());
   return Tile;
 }
@@ -210,16 +219,17 @@ Values AttentionEmitter::emitScores(const Tile &Tile) {
   return B.loop(Low, Tile.High.back(), VectorLanes, Init, [&](Value Position, ValueRange Max) {
     Value Keys = B.element(Tile.Keys, B.mul(Position, Size), KeyType);
     Values Zero(Rows, B.f32(0.0));
-    Values Scores = B.loop(B.index(0), B.index(Size), 1, Zero, [&](Value Channel, ValueRange Carried) {
-      Value Key = B.loadVector(B.element(Keys, B.mul(Channel, VectorLanes), KeyType), KeyType);
-      Values Next;
-      for (int64_t Row = 0; Row < Rows; ++Row) {
-        Value At = B.add(B.mul(Channel, Rows), Row);
-        Value Query = B.loadRaw(B.element(B.getScratch(Scratch.Queries), At, F32), F32);
-        Next.push_back(B.fma(B.splat(Query), Key, Carried[Row]));
-      }
-      return Next;
-    });
+    Values Scores =
+        B.loop(B.index(0), B.index(Size), 1, Zero, [&](Value Channel, ValueRange Carried) {
+          Value Key = B.loadVector(B.element(Keys, B.mul(Channel, VectorLanes), KeyType), KeyType);
+          Values Next;
+          for (int64_t Row = 0; Row < Rows; ++Row) {
+            Value At = B.add(B.mul(Channel, Rows), Row);
+            Value Query = B.loadRaw(B.element(B.getScratch(Scratch.Queries), At, F32), F32);
+            Next.push_back(B.fma(B.splat(Query), Key, Carried[Row]));
+          }
+          return Next;
+        });
     Values Largest;
     for (int64_t Row = 0; Row < Rows; ++Row) {
       Value Score = Scores[Row];
@@ -239,24 +249,27 @@ Value AttentionEmitter::emitSoftmax(const Tile &Tile, int64_t Row, Value Max) {
   Value Largest = B.splat(B.maxLanes(Max));
   int64_t Token = Row / Shape.TileHeads;
   Value Low = B.mul(B.div(Tile.Low[Token], VectorLanes), VectorLanes);
-  Value Sum = B.loop(Low, Tile.High[Token], VectorLanes, B.f32(0.0), [&](Value Position, ValueRange Carried) {
-    Value At = scoreAt(Row, Position);
-    Value Number = B.exp(B.sub(B.loadRaw(At, B.f32Vector()), Largest));
-    B.storeRaw(Number, At);
-    return Values{B.add(Carried[0], Number)};
-  })[0];
+  Value Sum = B.loop(Low, Tile.High[Token], VectorLanes, B.f32(0.0),
+                     [&](Value Position, ValueRange Carried) {
+                       Value At = scoreAt(Row, Position);
+                       Value Number = B.exp(B.sub(B.loadRaw(At, B.f32Vector()), Largest));
+                       B.storeRaw(Number, At);
+                       return Values{B.add(Carried[0], Number)};
+                     })[0];
   return B.sumLanes(Sum);
 }
 
 //===- Output ---------------------------------------------------------------------------------===//
 
-void AttentionEmitter::emitOutput(const Tile &Tile, int64_t FirstHead, int64_t Heads, ArrayRef<Value> Sums) {
+void AttentionEmitter::emitOutput(const Tile &Tile, int64_t FirstHead, int64_t Heads,
+                                  ArrayRef<Value> Sums) {
   int64_t MostVectors = B.getIsa().isAvx512() ? 4 : 1;
   int64_t Vectors = llvm::divideCeil(Shape.Size, VectorLanes);
   for (int64_t First = 0; First < Vectors; First += MostVectors)
     for (int64_t Token = 0; Token < Tile.Tokens;) {
       // Tokens share a pass over the values as long as their accumulators do.
-      int64_t Together = std::min<int64_t>(Tile.Tokens - Token, std::max<int64_t>(1, (B.getIsa().isAvx512() ? 4 : 2) / Heads));
+      int64_t Together = std::min<int64_t>(
+          Tile.Tokens - Token, std::max<int64_t>(1, (B.getIsa().isAvx512() ? 4 : 2) / Heads));
       SmallVector<int64_t> Rows;
       for (int64_t T = Token; T < Token + Together; ++T)
         for (int64_t Head = FirstHead; Head < FirstHead + Heads; ++Head)
@@ -266,9 +279,10 @@ void AttentionEmitter::emitOutput(const Tile &Tile, int64_t FirstHead, int64_t H
     }
 }
 
-/// Rows of one or more tokens times `Vectors` vectors of channels from vector `First` on. What all tokens see is read
-/// once for all of them, what lies before and after once for each.
-void AttentionEmitter::emitOutputBlock(const Tile &Tile, ArrayRef<int64_t> Rows, ArrayRef<Value> Sums, int64_t First, int64_t Vectors) {
+/// Rows of one or more tokens times `Vectors` vectors of channels from vector `First` on. What all
+/// tokens see is read once for all of them, what lies before and after once for each.
+void AttentionEmitter::emitOutputBlock(const Tile &Tile, ArrayRef<int64_t> Rows,
+                                       ArrayRef<Value> Sums, int64_t First, int64_t Vectors) {
   int64_t FirstToken = Rows.front() / Shape.TileHeads, LastToken = Rows.back() / Shape.TileHeads;
   Value CommonHigh = Tile.High[FirstToken];
   Value CommonLow = B.min(Tile.Low[LastToken], CommonHigh);
@@ -293,13 +307,15 @@ void AttentionEmitter::emitOutputBlock(const Tile &Tile, ArrayRef<int64_t> Rows,
   }
 }
 
-Values AttentionEmitter::accumulate(const Tile &Tile, ArrayRef<int64_t> Rows, Value Low, Value High, int64_t First, int64_t Vectors, ValueRange Sums) {
+Values AttentionEmitter::accumulate(const Tile &Tile, ArrayRef<int64_t> Rows, Value Low, Value High,
+                                    int64_t First, int64_t Vectors, ValueRange Sums) {
   Type F32 = B.getF32Type(), ValueType = Shape.Cache.getValue();
   return B.loop(Low, High, 1, Sums, [&](Value Position, ValueRange Carried) {
     Values Next(Carried), Columns;
     Value Row = B.element(Tile.CachedValues, B.mul(Position, Shape.Size), ValueType);
     for (int64_t V = 0; V < Vectors; ++V)
-      Columns.push_back(B.loadVector(B.element(Row, B.index((First + V) * VectorLanes), ValueType), ValueType));
+      Columns.push_back(
+          B.loadVector(B.element(Row, B.index((First + V) * VectorLanes), ValueType), ValueType));
     for (auto [I, R] : llvm::enumerate(Rows)) {
       Value Weight = B.splat(B.loadRaw(scoreAt(R, Position), F32));
       for (int64_t V = 0; V < Vectors; ++V)
@@ -315,7 +331,7 @@ void AttentionEmitter::storeOutput(const Tile &Tile, int64_t Row, int64_t Vector
   Value At = B.element(B.getResult(0), Index, Element);
   int64_t Count = Shape.Size - Vector * VectorLanes;
   if (Count < VectorLanes)
-    B.storeFirst(Numbers, At, Element, B.index(Count));
+    B.storeFirst(Numbers, At, Element, Count);
   else
     B.storeVector(Numbers, At, Element);
 }
@@ -332,9 +348,11 @@ static CachedAttentionOp findAttention(const KernelInfo &Kernel) {
 
 bool AttentionLowering::match(const KernelInfo &Kernel, std::string &Reason) const {
   CachedAttentionOp Op = findAttention(Kernel);
-  if (!Op || Kernel.getResults().size() != 1 || skipReshapes(Kernel.getResults()[0]) != Op.getResult())
+  if (!Op || Kernel.getResults().size() != 1 ||
+      skipReshapes(Kernel.getResults()[0]) != Op.getResult())
     Reason = "is not one cached_attention";
-  else if (!isa<BlockArgument>(Op.getCache()) || !isa<BlockArgument>(Op.getPast()) || !isa<BlockArgument>(skipReshapes(Op.getQuery())))
+  else if (!isa<BlockArgument>(Op.getCache()) || !isa<BlockArgument>(Op.getPast()) ||
+           !isa<BlockArgument>(skipReshapes(Op.getQuery())))
     Reason = "an operand of the attention is computed in the kernel";
   else if (ShapedType::isDynamic(Op.getCache().getType().getCapacity()))
     Reason = "the capacity of the cache is not decided";
@@ -359,5 +377,7 @@ LogicalResult AttentionLowering::emit(KernelBuilder &B) const {
 }
 
 namespace qopt::cpu {
-void registerAttentionLowerings(CpuLoweringRegistry &Registry) { Registry.add(std::make_unique<AttentionLowering>()); }
+void registerAttentionLowerings(CpuLoweringRegistry &Registry) {
+  Registry.add(std::make_unique<AttentionLowering>());
+}
 } // namespace qopt::cpu

@@ -12,7 +12,8 @@ using namespace qopt::cpu;
 
 using Values = KernelBuilder::Values;
 
-/// How far ahead of its use a weight is fetched: what one core needs to keep enough lines on the way.
+/// How far ahead of its use a weight is fetched: what one core needs to keep enough lines on the
+/// way.
 static constexpr int64_t PrefetchBytes = 1024;
 static constexpr int64_t Halves = PanelRows / VectorLanes;
 
@@ -45,18 +46,23 @@ private:
   void clearSums(const Segment &Segment);
   void accumulate(const PanelWeight &Weight, Value Panel, unsigned Linear);
   void decodeBlock(const PanelWeight &Weight, Value Panel, Value Low, Value High);
-  void decodeGroup(const PanelWeight &Weight, Value Group, Value GroupBytes, Value Low, Value High, Value Start);
+  void decodeGroup(const PanelWeight &Weight, Value Group, Value GroupBytes, Value Low, Value High,
+                   Value Start);
   void multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear);
-  void multiplyTile(Value Weights, Value Input, Value Sums, Value Count, int64_t Rows, int64_t FirstVector);
+  void multiplyTile(Value Weights, Value Input, Value Sums, Value Count, int64_t Rows,
+                    int64_t FirstVector);
   Value sums(unsigned Linear, Value M);
 
   // Epilogue.
   void emitEpilogue(const Segment &Segment, Value M, Value Panel, ArrayRef<Values> Vectors);
-  void emitEpilogueVector(const Segment &Segment, Value M, Value Column, ArrayRef<Value> Vectors, Value Count);
-  Value epilogueValue(Value Of, const Segment &Segment, Value M, Value Column, Value Count, llvm::DenseMap<Value, Value> &Known);
-  Value epilogueOperand(Value Leaf, const Segment &Segment, Value M, Value Column, Value Count);
+  void emitEpilogueVector(const Segment &Segment, Value M, Value Column, ArrayRef<Value> Vectors,
+                          int64_t Count);
+  Value epilogueValue(Value Of, const Segment &Segment, Value M, Value Column, int64_t Count,
+                      llvm::DenseMap<Value, Value> &Known);
+  Value epilogueOperand(Value Leaf, const Segment &Segment, Value M, Value Column, int64_t Count);
 
-  /// Runs `Body(segment, low, high)` for the panels of each segment that are among the items of the call.
+  /// Runs `Body(segment, low, high)` for the panels of each segment that are among the items of the
+  /// call.
   void forSegments(function_ref<void(const Segment &, Value, Value)> Body);
 
   KernelBuilder &B;
@@ -109,7 +115,8 @@ Value ContractionEmitter::sourceRow(Value M) {
     Value Size = B.size(Info.getDims(Last.getResult())[1]);
     Value Tokens = B.size(Info.getDims(Last.getInput())[1]);
     Value Batch = B.div(M, Size);
-    Value Count = B.loadIndex(B.getArgument(Last.getCount()), Batch, cpu::getElementType(Last.getCount()));
+    Value Count =
+        B.loadIndex(B.getArgument(Last.getCount()), Batch, cpu::getElementType(Last.getCount()));
     Value Token = B.max(B.add(B.sub(Count, Size), B.rem(M, Size)), B.index(0));
     Row = B.add(B.mul(Batch, Tokens), Token);
   }
@@ -122,15 +129,18 @@ void ContractionEmitter::emitGroupSums(Value Input) {
   for (auto [Group, Offset] : Form.getGroupSums()) {
     Value Sums = B.bytes(B.getScratch(Parts.GroupSums), B.index(Offset));
     Value Size = B.index(Group);
-    B.loop(B.index(0), B.index(llvm::divideCeil(Form.Inputs, Group)), 1, [&, Group = Group](Value G) {
-      Value First = B.mul(G, Size);
-      Value Row = B.element(Input, First, F32);
-      Value Count = B.min(Size, B.sub(B.index(Form.Inputs), First));
-      if (Form.Inputs % Group == 0)
-        Count = Size;
-      Value Sum = B.sumOver(Count, [&](Value I, int64_t Lanes) { return B.loadVector(B.element(Row, I, F32), F32, Lanes); });
-      B.storeRaw(Sum, B.element(Sums, G, F32));
-    });
+    B.loop(B.index(0), B.index(llvm::divideCeil(Form.Inputs, Group)), 1,
+           [&, Group = Group](Value G) {
+             Value First = B.mul(G, Size);
+             Value Row = B.element(Input, First, F32);
+             Value Count = B.min(Size, B.sub(B.index(Form.Inputs), First));
+             if (Form.Inputs % Group == 0)
+               Count = Size;
+             Value Sum = B.sumOver(Count, [&](Value I, int64_t Lanes) {
+               return B.loadVector(B.element(Row, I, F32), F32, Lanes);
+             });
+             B.storeRaw(Sum, B.element(Sums, G, F32));
+           });
   }
 }
 
@@ -141,12 +151,14 @@ void ContractionEmitter::stageTiles() {
   B.loop(B.index(0), B.size(Form.getRows(Info)), 1, [&](Value M) {
     Value InTile = B.rem(M, TileRows);
     Value First = B.add(B.mul(B.sub(M, InTile), Form.Inputs), InTile);
-    emitNormRow(B, Form.Norm, sourceRow(M), cpu::getElementType(Form.Source), B.index(Form.Inputs), [&](Value I, Value Lanes) {
-      for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
-        Value At = B.add(First, B.mul(B.add(I, J), TileRows));
-        B.storeRaw(vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J}), B.element(Staged, At, F32));
-      }
-    });
+    emitNormRow(B, Form.Norm, sourceRow(M), cpu::getElementType(Form.Source), B.index(Form.Inputs),
+                [&](Value I, Value Lanes) {
+                  for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
+                    Value At = B.add(First, B.mul(B.add(I, J), TileRows));
+                    B.storeRaw(vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J}),
+                               B.element(Staged, At, F32));
+                  }
+                });
   });
 }
 
@@ -158,8 +170,10 @@ void ContractionEmitter::emitSingleRow() {
     Value Input;
     if (Form.stagesSingleRow()) {
       Input = B.getScratch(Parts.Staged);
-      emitNormRow(B, Form.Norm, sourceRow(B.index(0)), cpu::getElementType(Form.Source), B.index(Form.Inputs),
-                  [&](Value I, Value Lanes) { B.storeRaw(Lanes, B.element(Input, I, B.getF32Type())); });
+      emitNormRow(B, Form.Norm, sourceRow(B.index(0)), cpu::getElementType(Form.Source),
+                  B.index(Form.Inputs), [&](Value I, Value Lanes) {
+                    B.storeRaw(Lanes, B.element(Input, I, B.getF32Type()));
+                  });
     } else {
       Input = B.getArgument(Form.Source);
     }
@@ -167,19 +181,22 @@ void ContractionEmitter::emitSingleRow() {
     forSegments([&](const Segment &Segment, Value Low, Value High) {
       int64_t Together = std::min(B.getIsa().getPanelsInFlight(), Segment.getPanels());
       Value Rest = B.add(Low, B.mul(B.div(B.sub(High, Low), Together), Together));
-      B.loop(Low, Rest, Together, [&](Value Panel) { emitSingleRowPanels(Segment, Panel, Together, Input); });
+      B.loop(Low, Rest, Together,
+             [&](Value Panel) { emitSingleRowPanels(Segment, Panel, Together, Input); });
       if (Together > 1)
         B.loop(Rest, High, 1, [&](Value Panel) { emitSingleRowPanels(Segment, Panel, 1, Input); });
     });
   });
 }
 
-void ContractionEmitter::emitSingleRowPanels(const Segment &Segment, Value Panel, int64_t Count, Value Input) {
+void ContractionEmitter::emitSingleRowPanels(const Segment &Segment, Value Panel, int64_t Count,
+                                             Value Input) {
   llvm::MapVector<int64_t, int64_t> GroupSums = Form.getGroupSums();
   SmallVector<Values> OfLinear;
   for (LinearOp Linear : Segment.Linears) {
     PanelWeight Weight = weightOf(Linear);
-    Value Weights = B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
+    Value Weights =
+        B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
     Value Sums;
     if (Weight.hasZeroPoint())
       Sums = B.bytes(B.getScratch(Parts.GroupSums), B.index(GroupSums.lookup(Weight.getGroup())));
@@ -200,7 +217,8 @@ static void prefetchAhead(KernelBuilder &B, ArrayRef<Value> Panels, int64_t Step
       B.prefetch(B.bytes(Panel, B.index(PrefetchBytes + Line)));
 }
 
-static Values panelPointers(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights, Value Offset) {
+static Values panelPointers(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels,
+                            Value Weights, Value Offset) {
   Values Pointers;
   for (int64_t P = 0; P < Panels; ++P)
     Pointers.push_back(B.bytes(Weights, B.add(Offset, P * Weight.getPanelBytes())));
@@ -208,7 +226,8 @@ static Values panelPointers(KernelBuilder &B, const PanelWeight &Weight, int64_t
 }
 
 /// Adds `Count` inputs from `Input` on, times the codes or floats at each pointer, to the sums.
-static Values addInputs(KernelBuilder &B, const PanelWeight &Weight, ArrayRef<Value> Pointers, Value Input, int64_t Count, Values Sums) {
+static Values addInputs(KernelBuilder &B, const PanelWeight &Weight, ArrayRef<Value> Pointers,
+                        Value Input, int64_t Count, Values Sums) {
   bool IsWord = Weight.isNibbles();
   Type Element = Weight.getElementType();
   Values Inputs;
@@ -223,39 +242,50 @@ static Values addInputs(KernelBuilder &B, const PanelWeight &Weight, ArrayRef<Va
         if (IsWord)
           Number = Weight.decode(B, Word, J);
         else if (Weight.isStored())
-          Number = Weight.decode(B, Weight.loadCodes(B, B.bytes(Pointer, B.index(J * PanelRows)), Half), 0);
+          Number = Weight.decode(
+              B, Weight.loadCodes(B, B.bytes(Pointer, B.index(J * PanelRows)), Half), 0);
         else
-          Number = B.loadVector(B.element(Pointer, B.index(J * PanelRows + Half * VectorLanes), Element), Element);
+          Number = B.loadVector(
+              B.element(Pointer, B.index(J * PanelRows + Half * VectorLanes), Element), Element);
         Sum = B.fma(Number, Inputs[J], Sum);
       }
     }
   return Sums;
 }
 
-/// Sums over `Count` inputs whose codes or floats begin at `Offset` of each panel. Words of 8 inputs, or 8 bytes, or 4
-/// floats are a step; what remains is a shorter step.
-static Values sumInputs(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights, Value Offset, Value Input, int64_t Count) {
+/// Sums over `Count` inputs whose codes or floats begin at `Offset` of each panel. Words of 8
+/// inputs, or 8 bytes, or 4 floats are a step; what remains is a shorter step.
+static Values sumInputs(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights,
+                        Value Offset, Value Input, int64_t Count) {
   int64_t Step = Weight.isStored() ? 8 : 4;
-  int64_t StepBytes = Weight.isNibbles() ? 4 * PanelRows : Step * PanelRows * (Weight.isStored() ? 1 : getElementBytes(Weight.getElementType()));
+  int64_t StepBytes =
+      Weight.isNibbles()
+          ? 4 * PanelRows
+          : Step * PanelRows * (Weight.isStored() ? 1 : getElementBytes(Weight.getElementType()));
   int64_t Steps = Count / Step, Rest = Count % Step;
   Values Zero(Halves * Panels, B.f32(0.0));
   Values Sums = B.loop(B.index(0), B.index(Steps), 1, Zero, [&](Value I, ValueRange Carried) {
     Values Pointers = panelPointers(B, Weight, Panels, Weights, B.add(Offset, B.mul(I, StepBytes)));
     prefetchAhead(B, Pointers, StepBytes);
-    return addInputs(B, Weight, Pointers, B.element(Input, B.mul(I, Step), B.getF32Type()), Step, Values(Carried));
+    return addInputs(B, Weight, Pointers, B.element(Input, B.mul(I, Step), B.getF32Type()), Step,
+                     Values(Carried));
   });
   if (!Rest)
     return Sums;
   Values Pointers = panelPointers(B, Weight, Panels, Weights, B.add(Offset, Steps * StepBytes));
-  return addInputs(B, Weight, Pointers, B.element(Input, B.index(Steps * Step), B.getF32Type()), Rest, Sums);
+  return addInputs(B, Weight, Pointers, B.element(Input, B.index(Steps * Step), B.getF32Type()),
+                   Rest, Sums);
 }
 
 /// Sums over a group, times its scales, added to `Totals`.
-static Values addGroup(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights, Value Group, Value Input, Value GroupSums, int64_t Count, ValueRange Totals) {
+static Values addGroup(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights,
+                       Value Group, Value Input, Value GroupSums, int64_t Count,
+                       ValueRange Totals) {
   Value Offset = B.mul(Group, Weight.getGroupBytes());
   Value Inputs = B.element(Input, B.mul(Group, Weight.getGroup()), B.getF32Type());
   Values Sums = sumInputs(B, Weight, Panels, Weights, Offset, Inputs, Count);
-  Values Scales = panelPointers(B, Weight, Panels, Weights, B.add(Offset, Weight.getCodeBytes(Count)));
+  Values Scales =
+      panelPointers(B, Weight, Panels, Weights, B.add(Offset, Weight.getCodeBytes(Count)));
   Value GroupSum = Weight.hasZeroPoint() ? loadSplat(B, GroupSums, Group) : Value();
   Values Result;
   for (auto [I, Total] : llvm::enumerate(Totals)) {
@@ -267,10 +297,12 @@ static Values addGroup(KernelBuilder &B, const PanelWeight &Weight, int64_t Pane
   return Result;
 }
 
-Values ContractionLowering::emitRow(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights, Value Input, Value GroupSums) const {
+Values ContractionLowering::emitRow(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels,
+                                    Value Weights, Value Input, Value GroupSums) const {
   if (!Weight.isStored())
     return sumInputs(B, Weight, Panels, Weights, B.index(0), Input, Weight.getInputs());
-  int64_t Full = Weight.getInputs() / Weight.getGroup(), Rest = Weight.getInputs() % Weight.getGroup();
+  int64_t Full = Weight.getInputs() / Weight.getGroup(),
+          Rest = Weight.getInputs() % Weight.getGroup();
   Values Zero(Halves * Panels, B.f32(0.0));
   Values Totals = B.loop(B.index(0), B.index(Full), 1, Zero, [&](Value G, ValueRange Carried) {
     return addGroup(B, Weight, Panels, Weights, G, Input, GroupSums, Weight.getGroup(), Carried);
@@ -302,7 +334,8 @@ void ContractionEmitter::emitTiledPanel(const Segment &Segment, Value Panel) {
   for (unsigned I = 0; I < Segment.Linears.size(); ++I) {
     LinearOp Linear = Segment.Linears[I];
     PanelWeight Weight = weightOf(Linear);
-    Value Weights = B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
+    Value Weights =
+        B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
     accumulate(Weight, Weights, I);
   }
   B.loop(B.index(0), B.size(Form.getRows(Info)), 1, [&](Value M) {
@@ -310,7 +343,8 @@ void ContractionEmitter::emitTiledPanel(const Segment &Segment, Value Panel) {
     for (unsigned I = 0; I < Segment.Linears.size(); ++I) {
       Values Vectors;
       for (int64_t Half = 0; Half < Halves; ++Half)
-        Vectors.push_back(B.loadRaw(B.element(sums(I, M), B.index(Half * VectorLanes), B.getF32Type()), B.f32Vector()));
+        Vectors.push_back(B.loadRaw(
+            B.element(sums(I, M), B.index(Half * VectorLanes), B.getF32Type()), B.f32Vector()));
       OfLinear.push_back(Vectors);
     }
     emitEpilogue(Segment, M, Panel, OfLinear);
@@ -341,7 +375,8 @@ void ContractionEmitter::accumulate(const PanelWeight &Weight, Value Panel, unsi
 }
 
 /// Writes the weights of the inputs [Low, High) as f32 [inputs][32].
-void ContractionEmitter::decodeBlock(const PanelWeight &Weight, Value Panel, Value Low, Value High) {
+void ContractionEmitter::decodeBlock(const PanelWeight &Weight, Value Panel, Value Low,
+                                     Value High) {
   Value Decoded = B.getScratch(Parts.Decoded);
   if (!Weight.isStored()) {
     Type Element = Weight.getElementType();
@@ -358,12 +393,15 @@ void ContractionEmitter::decodeBlock(const PanelWeight &Weight, Value Panel, Val
     Value Stop = B.min(High, B.add(First, Group));
     Value InGroup = B.min(B.index(Group), B.sub(B.index(Form.Inputs), First));
     Value Pointer = B.bytes(Panel, B.mul(G, Weight.getGroupBytes()));
-    decodeGroup(Weight, Pointer, InGroup, B.sub(Start, First), B.sub(Stop, First), B.sub(Start, Low));
+    decodeGroup(Weight, Pointer, InGroup, B.sub(Start, First), B.sub(Stop, First),
+                B.sub(Start, Low));
   });
 }
 
-/// The inputs [Low, High) of the group at `Pointer`, which has `InGroup` of them, to input `Start` of the block.
-void ContractionEmitter::decodeGroup(const PanelWeight &Weight, Value Pointer, Value InGroup, Value Low, Value High, Value Start) {
+/// The inputs [Low, High) of the group at `Pointer`, which has `InGroup` of them, to input `Start`
+/// of the block.
+void ContractionEmitter::decodeGroup(const PanelWeight &Weight, Value Pointer, Value InGroup,
+                                     Value Low, Value High, Value Start) {
   Value Decoded = B.getScratch(Parts.Decoded);
   int64_t PerStep = Weight.isNibbles() ? 8 : 1;
   int64_t StepBytes = Weight.isNibbles() ? 4 * PanelRows : PanelRows;
@@ -374,8 +412,8 @@ void ContractionEmitter::decodeGroup(const PanelWeight &Weight, Value Pointer, V
     if (Weight.hasZeroPoint())
       Zeros.push_back(Weight.loadZeroPoints(B, Scales, Half));
   }
-  // `Low` is a multiple of a step; codes beyond `High` are decoded too and lie in the block's spare inputs, or are
-  // overwritten by the next group.
+  // `Low` is a multiple of a step; codes beyond `High` are decoded too and lie in the block's spare
+  // inputs, or are overwritten by the next group.
   B.loop(B.div(Low, PerStep), B.ceilDiv(High, PerStep), 1, [&](Value I) {
     Value Codes = B.bytes(Pointer, B.mul(I, StepBytes));
     Value To = B.add(Start, B.sub(B.mul(I, PerStep), Low));
@@ -416,7 +454,8 @@ void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, un
 }
 
 /// A tile of sums in registers.
-void ContractionEmitter::multiplyTile(Value Weights, Value Input, Value Sums, Value Count, int64_t Rows, int64_t FirstVector) {
+void ContractionEmitter::multiplyTile(Value Weights, Value Input, Value Sums, Value Count,
+                                      int64_t Rows, int64_t FirstVector) {
   Type F32 = B.getF32Type();
   int64_t Vectors = B.getIsa().getTileVectors();
   auto SumAt = [&](int64_t R, int64_t V) {
@@ -446,9 +485,11 @@ void ContractionEmitter::multiplyTile(Value Weights, Value Input, Value Sums, Va
 
 //===- Epilogue -------------------------------------------------------------------------------===//
 
-/// Runs the epilogue on 32 outputs of row M. `Vectors` are the two halves for each linear of the segment.
-void ContractionEmitter::emitEpilogue(const Segment &Segment, Value M, Value Panel, ArrayRef<Values> Vectors) {
-  auto EmitHalf = [&](int64_t Half, Value Count) {
+/// Runs the epilogue on 32 outputs of row M. `Vectors` are the two halves for each linear of the
+/// segment.
+void ContractionEmitter::emitEpilogue(const Segment &Segment, Value M, Value Panel,
+                                      ArrayRef<Values> Vectors) {
+  auto EmitHalf = [&](int64_t Half, int64_t Count) {
     Values OfHalf;
     for (const Values &OfLinear : Vectors)
       OfHalf.push_back(OfLinear[Half]);
@@ -457,7 +498,7 @@ void ContractionEmitter::emitEpilogue(const Segment &Segment, Value M, Value Pan
   };
   auto EmitFull = [&] {
     for (int64_t Half = 0; Half < Halves; ++Half)
-      EmitHalf(Half, nullptr);
+      EmitHalf(Half, 0);
   };
   int64_t Rest = Segment.Outputs % PanelRows;
   if (!Rest)
@@ -465,15 +506,16 @@ void ContractionEmitter::emitEpilogue(const Segment &Segment, Value M, Value Pan
   auto EmitRest = [&] {
     for (int64_t Half = 0; Half < Halves; ++Half)
       if (int64_t Count = Rest - Half * VectorLanes; Count >= VectorLanes)
-        EmitHalf(Half, nullptr);
+        EmitHalf(Half, 0);
       else if (Count > 0)
-        EmitHalf(Half, B.index(Count));
+        EmitHalf(Half, Count);
   };
   B.ifThenElse(B.equal(Panel, B.index(Segment.getPanels() - 1)), EmitRest, EmitFull);
 }
 
-/// Sixteen outputs from `Column` on, or the first `Count` of them where it is given.
-void ContractionEmitter::emitEpilogueVector(const Segment &Segment, Value M, Value Column, ArrayRef<Value> Vectors, Value Count) {
+/// Sixteen outputs from `Column` on, or the first `Count` of them unless it is 0.
+void ContractionEmitter::emitEpilogueVector(const Segment &Segment, Value M, Value Column,
+                                            ArrayRef<Value> Vectors, int64_t Count) {
   llvm::DenseMap<Value, Value> Known;
   for (unsigned I = 0; I < Vectors.size(); ++I) {
     LinearOp Linear = Segment.Linears[I];
@@ -493,7 +535,8 @@ void ContractionEmitter::emitEpilogueVector(const Segment &Segment, Value M, Val
   }
 }
 
-Value ContractionEmitter::epilogueValue(Value Of, const Segment &Segment, Value M, Value Column, Value Count, llvm::DenseMap<Value, Value> &Known) {
+Value ContractionEmitter::epilogueValue(Value Of, const Segment &Segment, Value M, Value Column,
+                                        int64_t Count, llvm::DenseMap<Value, Value> &Known) {
   Of = skipReshapes(Of);
   if (Value Vector = Known.lookup(Of))
     return Vector;
@@ -514,8 +557,10 @@ Value ContractionEmitter::epilogueValue(Value Of, const Segment &Segment, Value 
   return Known[Of] = *Result;
 }
 
-/// Sixteen elements of an argument or constant: one number, a vector along the outputs, or a tensor of all rows.
-Value ContractionEmitter::epilogueOperand(Value Leaf, const Segment &Segment, Value M, Value Column, Value Count) {
+/// Sixteen elements of an argument or constant: one number, a vector along the outputs, or a tensor
+/// of all rows.
+Value ContractionEmitter::epilogueOperand(Value Leaf, const Segment &Segment, Value M, Value Column,
+                                          int64_t Count) {
   Type Element = cpu::getElementType(Leaf);
   Value Pointer;
   if (auto Constant = Leaf.getDefiningOp<ConstantOp>())
@@ -552,7 +597,8 @@ LogicalResult ContractionLowering::emit(KernelBuilder &Builder) const {
   auto Form = ContractionForm::get(Builder.getInfo(), Reason);
   if (!Form)
     return Builder.getInfo().getKernel().emitError() << "is no contraction: " << Reason;
-  auto Row = [&](const PanelWeight &Weight, int64_t Panels, Value Weights, Value Input, Value GroupSums) {
+  auto Row = [&](const PanelWeight &Weight, int64_t Panels, Value Weights, Value Input,
+                 Value GroupSums) {
     return emitRow(Builder, Weight, Panels, Weights, Input, GroupSums);
   };
   return ContractionEmitter(Builder, *Form, Row).emit();

@@ -89,10 +89,10 @@ CpuTarget::chooseLayout(WeightOp Weight,
   auto Ty = cast<RankedTensorType>(Weight.getType());
   bool IsStored = bool(getStoredElementType(Ty));
   // Every lowering can read a matrix from panels; only the contraction gains from them.
-  bool WantsPanels = IsStored || (isa<FloatType>(Ty.getElementType()) &&
-                                  llvm::any_of(Readers, [](auto &Reader) {
-                                    return isLinearWeight(Reader.first, Reader.second);
-                                  }));
+  bool WantsPanels =
+      IsStored || (isa<FloatType>(Ty.getElementType()) && llvm::any_of(Readers, [](auto &Reader) {
+                     return isLinearWeight(Reader.first, Reader.second);
+                   }));
   if (Ty.getRank() == 2 && WantsPanels)
     return qkernel::PanelLayoutAttr::get(Context, PanelRows);
   return qkernel::PlainLayoutAttr::get(Context);
@@ -108,8 +108,8 @@ FailureOr<const CpuLowering *> CpuTarget::findLowering(const KernelInfo &Info) c
     Lowering = Lowerings.find(Info, Reasons);
   if (!Lowering)
     return Kernel.emitError() << "the CPU target has no lowering for kernel '"
-                              << Kernel.getSymName() << "' of kind '" << Kernel.getKind() << "':"
-                              << Reasons;
+                              << Kernel.getSymName() << "' of kind '" << Kernel.getKind()
+                              << "':" << Reasons;
   return Lowering;
 }
 

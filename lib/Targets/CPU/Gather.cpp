@@ -1,5 +1,5 @@
-// Rows of a table: a work item is one index. The table may be plain, or lie in panels because a contraction reads it
-// too (a tied embedding); stored rows read as their dequantized values.
+// Rows of a table: a work item is one index. The table may be plain, or lie in panels because a
+// contraction reads it too (a tied embedding); stored rows read as their dequantized values.
 #include "qopt/Targets/CPU/Contraction.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -47,7 +47,8 @@ static GatherOp findGather(const KernelInfo &Kernel) {
 }
 
 /// Casts and reshapes between the gather and the result, in the order in which they apply.
-static std::optional<SmallVector<Operation *>> findCasts(const KernelInfo &Kernel, GatherOp Gather) {
+static std::optional<SmallVector<Operation *>> findCasts(const KernelInfo &Kernel,
+                                                         GatherOp Gather) {
   SmallVector<Operation *> Casts;
   if (Kernel.getResults().size() != 1)
     return std::nullopt;
@@ -68,7 +69,8 @@ bool GatherLowering::match(const KernelInfo &Kernel, std::string &Reason) const 
     Reason = "is not one gather with casts";
   else if (Gather.getAxis() != 0)
     Reason = "gathers along an inner axis";
-  else if (!isa<BlockArgument>(Gather.getTable()) || !isa<BlockArgument>(skipReshapes(Gather.getIndices())))
+  else if (!isa<BlockArgument>(Gather.getTable()) ||
+           !isa<BlockArgument>(skipReshapes(Gather.getIndices())))
     Reason = "the table or the indices are computed in the kernel";
   else
     return true;
@@ -88,7 +90,8 @@ LogicalResult GatherLowering::emit(KernelBuilder &B) const {
   SmallVector<Operation *> Casts = *findCasts(Info, Gather);
   Value Indices = skipReshapes(Gather.getIndices());
   Value Rows = B.size(Info.getDims(Gather.getTable())[0]);
-  Value Width = B.size(getElementCount(Info.getDims(Gather.getTable()).drop_front(), Info.getContext()));
+  Value Width =
+      B.size(getElementCount(Info.getDims(Gather.getTable()).drop_front(), Info.getContext()));
   Type To = cpu::getElementType(Info.getResults()[0]);
   LogicalResult Result = success();
   B.loop(B.getBegin(), B.getEnd(), 1, [&](Value I) {
@@ -106,7 +109,8 @@ LogicalResult RowReader::copy(Value Row, Value Result) {
   if (isa_and_nonnull<qkernel::PanelLayoutAttr>(B.getInfo().getLayout(Gather.getTable())))
     return copyFromPanels(Row, Result);
   if (getStoredElementType(Gather.getTable().getType()))
-    return B.getInfo().getKernel().emitError("gathers from a stored table that does not lie in panels");
+    return B.getInfo().getKernel().emitError(
+        "gathers from a stored table that does not lie in panels");
   return copyPlain(Row, Result);
 }
 
@@ -136,7 +140,8 @@ LogicalResult RowReader::copyPlain(Value Row, Value Result) {
 
 LogicalResult RowReader::copyFromPanels(Value Row, Value Result) {
   PanelWeight Weight(Gather.getTable().getType());
-  Value Panel = B.bytes(B.getArgument(Gather.getTable()), B.mul(B.div(Row, PanelRows), Weight.getPanelBytes()));
+  Value Panel = B.bytes(B.getArgument(Gather.getTable()),
+                        B.mul(B.div(Row, PanelRows), Weight.getPanelBytes()));
   Value InPanel = B.rem(Row, PanelRows);
   LogicalResult Status = success();
   B.loop(B.index(0), B.index(Weight.getInputs()), 1, [&](Value I) {
@@ -147,5 +152,7 @@ LogicalResult RowReader::copyFromPanels(Value Row, Value Result) {
 }
 
 namespace qopt::cpu {
-void registerGatherLowerings(CpuLoweringRegistry &Registry) { Registry.add(std::make_unique<GatherLowering>()); }
+void registerGatherLowerings(CpuLoweringRegistry &Registry) {
+  Registry.add(std::make_unique<GatherLowering>());
+}
 } // namespace qopt::cpu

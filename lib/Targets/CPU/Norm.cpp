@@ -13,7 +13,8 @@ public:
 
   bool match(const KernelInfo &Kernel, std::string &Reason) const override {
     Operation *Norm = findNorm(Kernel);
-    if (!Norm || Kernel.getResults().size() != 1 || skipReshapes(Kernel.getResults()[0]).getDefiningOp() != Norm) {
+    if (!Norm || Kernel.getResults().size() != 1 ||
+        skipReshapes(Kernel.getResults()[0]).getDefiningOp() != Norm) {
       Reason = "is not one rms_norm or layer_norm";
       return false;
     }
@@ -23,7 +24,8 @@ public:
         return false;
       }
     for (auto [I, Operand] : llvm::enumerate(Norm->getOperands()))
-      if (!isa<BlockArgument>(I ? Operand : skipReshapes(Operand)) || cpu::getElementType(Operand).isF64()) {
+      if (!isa<BlockArgument>(I ? Operand : skipReshapes(Operand)) ||
+          cpu::getElementType(Operand).isF64()) {
         Reason = "an operand is computed in the kernel, or f64";
         return false;
       }
@@ -45,9 +47,10 @@ public:
     Value Count = B.size(Info.getDims(Norm->getResult(0)).back());
     B.loop(B.getBegin(), B.getEnd(), 1, [&](Value M) {
       Value First = B.mul(M, Count);
-      emitNormRow(B, Norm, B.element(B.getArgument(Source), First, From), From, Count, [&](Value I, Value Lanes) {
-        B.storeVector(Lanes, B.element(B.getResult(0), B.add(First, I), To), To);
-      });
+      emitNormRow(B, Norm, B.element(B.getArgument(Source), First, From), From, Count,
+                  [&](Value I, Value Lanes) {
+                    B.storeVector(Lanes, B.element(B.getResult(0), B.add(First, I), To), To);
+                  });
     });
     return success();
   }
@@ -65,5 +68,7 @@ private:
 } // namespace
 
 namespace qopt::cpu {
-void registerNormLowerings(CpuLoweringRegistry &Registry) { Registry.add(std::make_unique<NormLowering>()); }
+void registerNormLowerings(CpuLoweringRegistry &Registry) {
+  Registry.add(std::make_unique<NormLowering>());
+}
 } // namespace qopt::cpu

@@ -2,9 +2,12 @@
 //
 // For one row of the batch:
 //
-//   keys    [heads][ceil(capacity / 16)][head size][16]   one vector holds one channel of 16 positions, so that 16
-//                                                         scores are summed without a horizontal addition
-//   values  [heads][capacity][head size]                  + 16 elements that a vector may read past the end
+//   keys    [heads][ceil(capacity / 16)][head size][16]   one vector holds one channel of 16
+//   positions, so that 16
+//                                                         scores are summed without a horizontal
+//                                                         addition
+//   values  [heads][capacity][head size]                  + 16 elements that a vector may read past
+//   the end
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_TARGETS_CPU_CACHELAYOUT_H
@@ -16,17 +19,26 @@
 
 namespace qopt::cpu {
 
-inline int64_t getPaddedCapacity(KVCacheType Cache) { return llvm::alignTo(Cache.getCapacity(), VectorLanes); }
+inline int64_t getPaddedCapacity(KVCacheType Cache) {
+  return llvm::alignTo(Cache.getCapacity(), VectorLanes);
+}
 
 /// Elements of one head.
-inline int64_t getKeyHeadElements(KVCacheType Cache) { return getPaddedCapacity(Cache) * Cache.getHeadSize(); }
-inline int64_t getValueHeadElements(KVCacheType Cache) { return Cache.getCapacity() * Cache.getHeadSize(); }
+inline int64_t getKeyHeadElements(KVCacheType Cache) {
+  return getPaddedCapacity(Cache) * Cache.getHeadSize();
+}
+inline int64_t getValueHeadElements(KVCacheType Cache) {
+  return Cache.getCapacity() * Cache.getHeadSize();
+}
 
 inline int64_t getKeyRowBytes(KVCacheType Cache) {
-  return llvm::alignTo(Cache.getHeads() * getKeyHeadElements(Cache) * getElementBytes(Cache.getKey()), 64);
+  return llvm::alignTo(
+      Cache.getHeads() * getKeyHeadElements(Cache) * getElementBytes(Cache.getKey()), 64);
 }
 inline int64_t getValueRowBytes(KVCacheType Cache) {
-  return llvm::alignTo((Cache.getHeads() * getValueHeadElements(Cache) + VectorLanes) * getElementBytes(Cache.getValue()), 64);
+  return llvm::alignTo((Cache.getHeads() * getValueHeadElements(Cache) + VectorLanes) *
+                           getElementBytes(Cache.getValue()),
+                       64);
 }
 
 } // namespace qopt::cpu

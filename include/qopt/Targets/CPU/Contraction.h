@@ -4,17 +4,21 @@
 //
 //   input -> (take_last) -> (norm) -> linear, linear, ... -> elementwise epilogue -> results
 //
-// Linears that an epilogue combines (gate and up) have the same outputs and form one *segment*; others (q, k, v) are
-// segments of their own. A work item is one panel of 32 outputs of one segment.
+// Linears that an epilogue combines (gate and up) have the same outputs and form one *segment*;
+// others (q, k, v) are segments of their own. A work item is one panel of 32 outputs of one
+// segment.
 //
-//   staging    Every call first makes its own copy of the input in scratch where it must be normalised, chosen or
+//   staging    Every call first makes its own copy of the input in scratch where it must be
+//   normalised, chosen or
 //              widened: it costs little beside the panels, and no barrier.
-//   one row    `emitRow`: several panels in flight, weights decoded in registers, one scale per group of inputs.
-//   more rows  The weights of a panel are decoded block by block (about 128 inputs, so that they stay in the first
-//              cache) and multiplied with tiles of rows; sums are kept in scratch between blocks. The input is staged
-//              as [rows / tile][inputs][tile].
+//   one row    `emitRow`: several panels in flight, weights decoded in registers, one scale per
+//   group of inputs. more rows  The weights of a panel are decoded block by block (about 128
+//   inputs, so that they stay in the first
+//              cache) and multiplied with tiles of rows; sums are kept in scratch between blocks.
+//              The input is staged as [rows / tile][inputs][tile].
 //
-// The sums of one output never depend on which panels run beside it or on how rows are cut into tiles.
+// The sums of one output never depend on which panels run beside it or on how rows are cut into
+// tiles.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_TARGETS_CPU_CONTRACTION_H
@@ -59,7 +63,8 @@ public:
   mlir::Value decode(KernelBuilder &B, mlir::Value Loaded, int64_t J) const;
 
   /// One number: row `InPanel` of the panel at `Panel`, input `Input`.
-  mlir::Value loadElement(KernelBuilder &B, mlir::Value Panel, mlir::Value InPanel, mlir::Value Input) const;
+  mlir::Value loadElement(KernelBuilder &B, mlir::Value Panel, mlir::Value InPanel,
+                          mlir::Value Input) const;
 
 private:
   int64_t Outputs, Inputs, Group, PanelBytes;
@@ -77,11 +82,12 @@ public:
   mlir::LogicalResult emit(KernelBuilder &Builder) const override;
 
 protected:
-  /// One input row times `Panels` panels that follow each other from `Weights` on: two vectors of 16 outputs for each.
-  /// `Input` is f32; `GroupSums` holds the sum of the inputs of each group where the weight has zero points.
-  /// The sums of a panel must not depend on `Panels`.
-  virtual KernelBuilder::Values emitRow(KernelBuilder &Builder, const PanelWeight &Weight, int64_t Panels,
-                                        mlir::Value Weights, mlir::Value Input, mlir::Value GroupSums) const;
+  /// One input row times `Panels` panels that follow each other from `Weights` on: two vectors of
+  /// 16 outputs for each. `Input` is f32; `GroupSums` holds the sum of the inputs of each group
+  /// where the weight has zero points. The sums of a panel must not depend on `Panels`.
+  virtual KernelBuilder::Values emitRow(KernelBuilder &Builder, const PanelWeight &Weight,
+                                        int64_t Panels, mlir::Value Weights, mlir::Value Input,
+                                        mlir::Value GroupSums) const;
 };
 
 } // namespace qopt::cpu

@@ -7,7 +7,8 @@
 
 namespace qopt::cpu {
 
-/// An instruction set. Kernels are written in vectors of 16 f32; LLVM splits them to what the machine has.
+/// An instruction set. Kernels are written in vectors of 16 f32; LLVM splits them to what the
+/// machine has.
 struct Isa {
   /// Its name in the artefact, and the suffix of its kernels' symbols.
   llvm::StringLiteral Name;
@@ -19,7 +20,8 @@ struct Isa {
   bool isAvx512() const { return VectorBits == 512; }
   bool isAvx2() const { return VectorBits == 256; }
 
-  /// Panels whose dot products one loop computes together: as many as the accumulators' registers allow.
+  /// Panels whose dot products one loop computes together: as many as the accumulators' registers
+  /// allow.
   int64_t getPanelsInFlight() const { return isAvx512() ? 4 : isAvx2() ? 2 : 1; }
   /// Rows of a tile of a matrix product, and vectors of 16 outputs beside each other.
   int64_t getTileRows() const { return isAvx512() ? 8 : isAvx2() ? 4 : 2; }

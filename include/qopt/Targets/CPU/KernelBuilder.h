@@ -2,11 +2,13 @@
 //
 // KernelInfo answers questions about a kernel; KernelBuilder builds the body of
 //
-//   void kernel(int64_t begin, int64_t end, void *const *buffers, const int64_t *symbols, void *scratch)
+//   void kernel(int64_t begin, int64_t end, void *const *buffers, const int64_t *symbols, void
+//   *scratch)
 //
-// for one instruction set. Integers are i64, floats are computed in f32, and the vector of choice has 16 lanes
-// ("lanes" below); a vector of one lane serves for what remains of a row. Products and sums may be contracted to one
-// operation where the machine has it. Nothing emitted here calls a library.
+// for one instruction set. Integers are i64, floats are computed in f32, and the vector of choice
+// has 16 lanes
+// ("lanes" below); a vector of one lane serves for what remains of a row. Products and sums may be
+// contracted to one operation where the machine has it. Nothing emitted here calls a library.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_TARGETS_CPU_KERNELBUILDER_H
@@ -40,12 +42,16 @@ public:
   mlir::AffineExpr getElementCount(mlir::Value Value) const;
   /// Product of all dimensions but the last.
   mlir::AffineExpr getRowCount(mlir::Value Value) const;
-  mlir::AffineExpr constant(int64_t Value) const { return mlir::getAffineConstantExpr(Value, getContext()); }
+  mlir::AffineExpr constant(int64_t Value) const {
+    return mlir::getAffineConstantExpr(Value, getContext());
+  }
 
   /// Layout of an argument that is a weight; null for others.
   qkernel::WeightLayoutInterface getLayout(mlir::Value Argument) const;
 
-  unsigned getBufferOf(mlir::BlockArgument Argument) const { return ArgumentBuffers[Argument.getArgNumber()]; }
+  unsigned getBufferOf(mlir::BlockArgument Argument) const {
+    return ArgumentBuffers[Argument.getArgNumber()];
+  }
   unsigned getResultBuffer(unsigned Result) const { return FirstResultBuffer + Result; }
   unsigned getTableBuffer(unsigned Table) const;
 
@@ -65,10 +71,12 @@ mlir::Type getElementType(mlir::Value Value);
 /// Bytes of one element as buffers hold it; booleans are bytes.
 int64_t getElementBytes(mlir::Type Type);
 
-/// Hands out 64-byte aligned parts of the scratch memory, in the plan and again when code is emitted.
+/// Hands out 64-byte aligned parts of the scratch memory, in the plan and again when code is
+/// emitted.
 class ScratchLayout {
 public:
-  explicit ScratchLayout(mlir::MLIRContext *Context) : Total(mlir::getAffineConstantExpr(0, Context)) {}
+  explicit ScratchLayout(mlir::MLIRContext *Context)
+      : Total(mlir::getAffineConstantExpr(0, Context)) {}
   /// Offset of a part of so many bytes.
   mlir::AffineExpr add(mlir::AffineExpr Bytes);
   mlir::AffineExpr getBytes() const { return Total; }
@@ -141,7 +149,8 @@ public:
   /// Signed integers of any width to f32.
   Value toFloat(Value A);
 
-  //===--- Functions of f32 vectors (also f32 scalars): a few units in the last place ----------===//
+  //===--- Functions of f32 vectors (also f32 scalars): a few units in the last place
+  //----------===//
   Value exp(Value X);
   Value sigmoid(Value X);
   Value tanh(Value X);
@@ -170,7 +179,8 @@ public:
   /// Maximum of the same.
   Value maxOver(Value Count, llvm::function_ref<Value(Value, int64_t)> Body);
   void ifThen(Value Condition, llvm::function_ref<void()> Then);
-  void ifThenElse(Value Condition, llvm::function_ref<void()> Then, llvm::function_ref<void()> Else);
+  void ifThenElse(Value Condition, llvm::function_ref<void()> Then,
+                  llvm::function_ref<void()> Else);
 
   //===--- Memory ---------------------------------------------------------------------------===//
   /// Address of element `Index` of an array.
@@ -179,12 +189,13 @@ public:
   /// One number as it is computed with: floats as f32 (f64 stays), booleans as i1.
   Value loadScalar(Value Pointer, mlir::Type Element);
   void storeScalar(Value Number, Value Pointer, mlir::Type Element);
-  /// The same for vectors of neighbouring elements, which need no more alignment than their elements.
+  /// The same for vectors of neighbouring elements, which need no more alignment than their
+  /// elements.
   Value loadVector(Value Pointer, mlir::Type Element, int64_t Lanes = VectorLanes);
   void storeVector(Value Vector, Value Pointer, mlir::Type Element);
-  /// Only the first `Count` lanes; the others are zero or not written.
-  Value loadFirst(Value Pointer, mlir::Type Element, Value Count);
-  void storeFirst(Value Vector, Value Pointer, mlir::Type Element, Value Count);
+  /// Only the first `Count` (0..15) lanes; the others are zero or not written.
+  Value loadFirst(Value Pointer, mlir::Type Element, int64_t Count);
+  void storeFirst(Value Vector, Value Pointer, mlir::Type Element, int64_t Count);
   /// Lanes without conversion.
   Value loadRaw(Value Pointer, mlir::Type Type);
   void storeRaw(Value Value, mlir::Value Pointer);
@@ -216,7 +227,8 @@ private:
 };
 
 /// Emits one elementwise operation of the qopt dialect on numbers as they are computed with.
-mlir::FailureOr<mlir::Value> emitElementwise(KernelBuilder &Builder, mlir::Operation *Op, llvm::ArrayRef<mlir::Value> Operands);
+mlir::FailureOr<mlir::Value> emitElementwise(KernelBuilder &Builder, mlir::Operation *Op,
+                                             llvm::ArrayRef<mlir::Value> Operands);
 
 /// Whether `emitElementwise` knows the operation.
 bool isElementwise(mlir::Operation *Op);

@@ -1,15 +1,15 @@
 // vector/scf/arith/llvm operations -> LLVM IR -> object file -> shared object, all in this process.
 //
-// The same module gives the same bytes: no path or time enters (the temporary folder's name does not reach the
-// output), and linking is done by lld as a library.
+// The same module gives the same bytes: no path or time enters (the temporary folder's name does
+// not reach the output), and linking is done by lld as a library.
 #include "CodeGen.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -51,10 +51,10 @@ LLVM::LLVMFuncOp cpu::createKernelFunction(ModuleOp Module, const Isa &Isa, Stri
     return Builder.getStrArrayAttr({Name, Value});
   };
   // "no-builtins": a loop must not become a call of memset or memcpy.
-  Function.setPassthroughAttr(Builder.getArrayAttr(
-      {Builder.getStringAttr("nounwind"), Builder.getStringAttr("no-builtins"),
-       Pair("prefer-vector-width", std::to_string(Isa.VectorBits)),
-       Pair("min-legal-vector-width", std::to_string(Isa.VectorBits))}));
+  Function.setPassthroughAttr(
+      Builder.getArrayAttr({Builder.getStringAttr("nounwind"), Builder.getStringAttr("no-builtins"),
+                            Pair("prefer-vector-width", std::to_string(Isa.VectorBits)),
+                            Pair("min-legal-vector-width", std::to_string(Isa.VectorBits))}));
   Block *Entry = Function.addEntryBlock(Builder);
   Builder.setInsertionPointToEnd(Entry);
   LLVM::ReturnOp::create(Builder, Loc, ValueRange());

@@ -9,8 +9,10 @@
 
 namespace qopt::cpu {
 
-/// The function of a kernel for one instruction set, with an entry block that holds only the return.
-mlir::LLVM::LLVMFuncOp createKernelFunction(mlir::ModuleOp Module, const Isa &Isa, llvm::StringRef Symbol);
+/// The function of a kernel for one instruction set, with an entry block that holds only the
+/// return.
+mlir::LLVM::LLVMFuncOp createKernelFunction(mlir::ModuleOp Module, const Isa &Isa,
+                                            llvm::StringRef Symbol);
 
 /// Lowers, optimizes and links a module of kernel functions; the bytes of the shared object.
 mlir::FailureOr<std::string> compileToSharedObject(mlir::ModuleOp Module);

@@ -23,7 +23,8 @@ static bool findSource(ContractionForm &Form, std::string &Reason) {
     Form.TakeLast = TakeLast;
     At = skipReshapes(TakeLast.getInput());
     if (!isa<BlockArgument>(TakeLast.getCount()) || TakeLast.getInput().getType().getRank() != 3) {
-      Reason = "take_last's count is computed in the kernel, or its input is not [batch, tokens, size]";
+      Reason =
+          "take_last's count is computed in the kernel, or its input is not [batch, tokens, size]";
       return false;
     }
   }
@@ -44,7 +45,8 @@ static bool findSource(ContractionForm &Form, std::string &Reason) {
   return true;
 }
 
-/// Whether an operand of the epilogue is the whole result, one vector along its last axis, or one number.
+/// Whether an operand of the epilogue is the whole result, one vector along its last axis, or one
+/// number.
 static bool isEpilogueOperand(const KernelInfo &Info, const ContractionForm &Form, Value Operand,
                               Operation *User, int64_t Outputs) {
   auto Ty = dyn_cast<RankedTensorType>(Operand.getType());
@@ -90,7 +92,8 @@ static bool findSegments(const KernelInfo &Info, ContractionForm &Form, std::str
       return false;
     }
     for (Value Operand : Op.getOperands()) {
-      Operation *Linear = Operand.getDefiningOp() ? LinearOf.lookup(Operand.getDefiningOp()) : nullptr;
+      Operation *Linear =
+          Operand.getDefiningOp() ? LinearOf.lookup(Operand.getDefiningOp()) : nullptr;
       if (!Linear)
         continue;
       Operation *&Mine = LinearOf[&Op];
@@ -147,7 +150,8 @@ static bool checkWeight(const KernelInfo &Info, LinearOp Linear, std::string &Re
     Reason = "a weight is computed or has no static shape";
   else if (Layout && (!Panels || Panels.getRows() != PanelRows))
     Reason = "a weight does not lie in panels of 32 rows";
-  else if (!getStoredElementType(Ty) && (!isa<FloatType>(Ty.getElementType()) || Ty.getElementType().isF64()))
+  else if (!getStoredElementType(Ty) &&
+           (!isa<FloatType>(Ty.getElementType()) || Ty.getElementType().isF64()))
     Reason = "a weight has a type that is not supported";
   else
     return true;
@@ -245,7 +249,8 @@ ContractionForm::Parts ContractionForm::getScratch(const KernelInfo &Info) const
       Block = std::max(Block, getBlockInputs(PanelWeight(Linear.getWeight().getType())));
   // Whole words are decoded, also where the last one reaches beyond the block.
   Result.Decoded = Layout.add(Constant(IsSingle ? 0 : (Block + 8) * PanelRows * 4));
-  Result.Sums = Layout.add(IsSingle ? Constant(0) : Rows * (int64_t(getMaxLinears()) * PanelRows * 4));
+  Result.Sums =
+      Layout.add(IsSingle ? Constant(0) : Rows * (int64_t(getMaxLinears()) * PanelRows * 4));
   Result.Bytes = Layout.getBytes();
   return Result;
 }

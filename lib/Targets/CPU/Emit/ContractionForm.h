@@ -47,7 +47,8 @@ struct ContractionForm {
   Parts getScratch(const KernelInfo &Info) const;
   /// Whether a single row must be copied before it is used.
   bool stagesSingleRow() const;
-  /// Group sizes for which sums of inputs are needed (weights with zero points), and where each list of sums begins.
+  /// Group sizes for which sums of inputs are needed (weights with zero points), and where each
+  /// list of sums begins.
   llvm::MapVector<int64_t, int64_t> getGroupSums() const;
   unsigned getMaxLinears() const;
 };

@@ -25,7 +25,8 @@ static Value reciprocal(KernelBuilder &B, Value X) {
 static Value geluTanh(KernelBuilder &B, Value X) {
   Type Ty = X.getType();
   Value Cube = B.mul(B.mul(X, X), X);
-  Value Inner = B.mul(B.constant(Ty, 0.79788456080286535588), B.fma(B.constant(Ty, 0.044715), Cube, X));
+  Value Inner =
+      B.mul(B.constant(Ty, 0.79788456080286535588), B.fma(B.constant(Ty, 0.044715), Cube, X));
   Value Half = B.mul(B.constant(Ty, 0.5), X);
   return B.fma(Half, B.tanh(Inner), Half);
 }
@@ -139,7 +140,8 @@ static Value emitBinary(KernelBuilder &B, BinaryKind Kind, Value X, Value Y) {
 static Value emitCompare(KernelBuilder &B, CompareKind Kind, Value X, Value Y) {
   using F = arith::CmpFPredicate;
   using I = arith::CmpIPredicate;
-  static constexpr std::pair<F, I> Predicates[] = {{F::OEQ, I::eq}, {F::OLT, I::slt}, {F::OLE, I::sle}, {F::OGT, I::sgt}, {F::OGE, I::sge}};
+  static constexpr std::pair<F, I> Predicates[] = {
+      {F::OEQ, I::eq}, {F::OLT, I::slt}, {F::OLE, I::sle}, {F::OGT, I::sgt}, {F::OGE, I::sge}};
   auto [OfFloats, OfIntegers] = Predicates[unsigned(Kind)];
   if (isFloat(X))
     return arith::CmpFOp::create(B, OfFloats, X, Y);
@@ -190,8 +192,7 @@ FailureOr<Value> cpu::emitElementwise(KernelBuilder &B, Operation *Op, ArrayRef<
           .Case<CompareOp>([&](CompareOp Compare) {
             return emitCompare(B, Compare.getKind(), Operands[0], Operands[1]);
           })
-          .Case<SelectOp>(
-              [&](SelectOp) { return B.select(Operands[0], Operands[1], Operands[2]); })
+          .Case<SelectOp>([&](SelectOp) { return B.select(Operands[0], Operands[1], Operands[2]); })
           .Case<CastOp>([&](CastOp Cast) {
             Type To = B.getComputeType(cpu::getElementType(Cast.getResult()));
             return isa<FloatType>(To) ? emitCastToFloat(B, Operands[0], To)

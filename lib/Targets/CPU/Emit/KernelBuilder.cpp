@@ -77,9 +77,8 @@ Value KernelBuilder::size(AffineExpr Expr) {
   Value Result;
   if (auto Symbol = dyn_cast<AffineSymbolExpr>(Expr)) {
     EntryGuard Guard(*this, Function, LastEntryOp);
-    Value Address =
-        LLVM::GEPOp::create(*this, Symbols.getType(), getI64Type(), Symbols,
-                            ArrayRef<LLVM::GEPArg>{int32_t(Symbol.getPosition())});
+    Value Address = LLVM::GEPOp::create(*this, Symbols.getType(), getI64Type(), Symbols,
+                                        ArrayRef<LLVM::GEPArg>{int32_t(Symbol.getPosition())});
     Result = LLVM::LoadOp::create(*this, getI64Type(), Address);
     Guard.emitted(Result);
     return SizeCache[Expr] = Result;
@@ -296,11 +295,10 @@ static Value accumulateOver(KernelBuilder &B, Value Count, double Neutral,
                             function_ref<Value(Value, Value)> Combine,
                             function_ref<Value(Value)> Fold) {
   Value Full = B.mul(B.div(Count, VectorLanes), VectorLanes);
-  Value Lanes = B.loop(B.index(0), Full, VectorLanes, B.f32(Neutral),
-                       [&](Value I, ValueRange Carried) {
-                         return KernelBuilder::Values{
-                             Combine(Carried[0], Body(I, VectorLanes))};
-                       })[0];
+  Value Lanes =
+      B.loop(B.index(0), Full, VectorLanes, B.f32(Neutral), [&](Value I, ValueRange Carried) {
+        return KernelBuilder::Values{Combine(Carried[0], Body(I, VectorLanes))};
+      })[0];
   Value Result = Fold(Lanes);
   if (auto Known = getConstantIntValue(Count); Known && *Known % VectorLanes == 0)
     return Result;

@@ -23,7 +23,8 @@ static Value inverseRoot(KernelBuilder &B, Value Sum, Value Count, APFloat Epsil
   return B.div(B.f32(1.0, 0), Root);
 }
 
-static void emitRMSNorm(KernelBuilder &B, RMSNormOp Norm, const Row &X, Value Count, LanesSink Sink) {
+static void emitRMSNorm(KernelBuilder &B, RMSNormOp Norm, const Row &X, Value Count,
+                        LanesSink Sink) {
   Value Sum = B.sumOver(Count, [&](Value I, int64_t Lanes) {
     Value Number = X.load(I, Lanes);
     return B.mul(Number, Number);
@@ -35,10 +36,13 @@ static void emitRMSNorm(KernelBuilder &B, RMSNormOp Norm, const Row &X, Value Co
   });
 }
 
-static void emitLayerNorm(KernelBuilder &B, LayerNormOp Norm, const Row &X, Value Count, LanesSink Sink) {
+static void emitLayerNorm(KernelBuilder &B, LayerNormOp Norm, const Row &X, Value Count,
+                          LanesSink Sink) {
   Value Sum = B.sumOver(Count, [&](Value I, int64_t Lanes) { return X.load(I, Lanes); });
   Value Mean = B.div(Sum, B.toFloat(Count));
-  auto Centered = [&](Value I, int64_t Lanes) { return B.sub(X.load(I, Lanes), B.splat(Mean, Lanes)); };
+  auto Centered = [&](Value I, int64_t Lanes) {
+    return B.sub(X.load(I, Lanes), B.splat(Mean, Lanes));
+  };
   Value Squares = B.sumOver(Count, [&](Value I, int64_t Lanes) {
     Value Number = Centered(I, Lanes);
     return B.mul(Number, Number);
@@ -53,7 +57,8 @@ static void emitLayerNorm(KernelBuilder &B, LayerNormOp Norm, const Row &X, Valu
   });
 }
 
-void cpu::emitNormRow(KernelBuilder &B, Operation *Norm, Value Pointer, Type Element, Value Count, LanesSink Sink) {
+void cpu::emitNormRow(KernelBuilder &B, Operation *Norm, Value Pointer, Type Element, Value Count,
+                      LanesSink Sink) {
   Row X{B, Pointer, Element};
   if (auto RMS = dyn_cast_or_null<RMSNormOp>(Norm))
     return emitRMSNorm(B, RMS, X, Count, Sink);

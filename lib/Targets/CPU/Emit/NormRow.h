@@ -9,10 +9,11 @@ namespace qopt::cpu {
 /// Takes lanes `[Index, Index + lanes)` of a result.
 using LanesSink = llvm::function_ref<void(mlir::Value Index, mlir::Value Lanes)>;
 
-/// Reads a row of `Count` elements at `Row`, normalizes it as `Norm` (rms_norm, layer_norm, or null: not at all) says,
-/// and hands the f32 results to `Sink`. Statistics are sums in 16 lanes over the whole row, whoever calls.
-void emitNormRow(KernelBuilder &Builder, mlir::Operation *Norm, mlir::Value Row, mlir::Type Element, mlir::Value Count,
-                 LanesSink Sink);
+/// Reads a row of `Count` elements at `Row`, normalizes it as `Norm` (rms_norm, layer_norm, or
+/// null: not at all) says, and hands the f32 results to `Sink`. Statistics are sums in 16 lanes
+/// over the whole row, whoever calls.
+void emitNormRow(KernelBuilder &Builder, mlir::Operation *Norm, mlir::Value Row, mlir::Type Element,
+                 mlir::Value Count, LanesSink Sink);
 
 } // namespace qopt::cpu
 

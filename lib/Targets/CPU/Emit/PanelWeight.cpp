@@ -62,9 +62,9 @@ Value PanelWeight::decode(KernelBuilder &B, Value Loaded, int64_t J) const {
   // A permutation of a table of 16 numbers reads just the low four bits of each lane.
   if (B.getIsa().isAvx512()) {
     Value Shifted = J ? B.shr(Loaded, B.i32(4 * J)) : Loaded;
-    return LLVM::CallIntrinsicOp::create(
-               B, B.f32Vector(), B.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
-               ValueRange{nibbleTable(B, hasZeroPoint()), Shifted})
+    return LLVM::CallIntrinsicOp::create(B, B.f32Vector(),
+                                         B.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+                                         ValueRange{nibbleTable(B, hasZeroPoint()), Shifted})
         .getResult(0);
   }
   // Unsigned codes less 8 are signed codes with the highest bit turned over.
@@ -76,24 +76,29 @@ Value PanelWeight::decode(KernelBuilder &B, Value Loaded, int64_t J) const {
 
 Value PanelWeight::loadElement(KernelBuilder &B, Value Panel, Value InPanel, Value Input) const {
   if (!isStored())
-    return B.loadScalar(B.element(Panel, B.add(B.mul(Input, PanelRows), InPanel), Element), Element);
+    return B.loadScalar(B.element(Panel, B.add(B.mul(Input, PanelRows), InPanel), Element),
+                        Element);
   Value GroupIndex = B.div(Input, Group), InGroup = B.rem(Input, Group);
   Value Codes = B.bytes(Panel, B.mul(GroupIndex, getGroupBytes()));
   Value Count = B.min(B.index(Group), B.sub(B.index(Inputs), B.mul(GroupIndex, Group)));
-  Value CodeBytes = isNibbles() ? B.mul(B.ceilDiv(Count, 8), 4 * PanelRows) : B.mul(Count, PanelRows);
+  Value CodeBytes =
+      isNibbles() ? B.mul(B.ceilDiv(Count, 8), 4 * PanelRows) : B.mul(Count, PanelRows);
   Value Scales = B.bytes(Codes, CodeBytes);
   Type ScaleType = StoredTypeInterface(Stored).getScaleType();
   Type I32 = B.getI32Type();
   bool IsUnsigned = hasZeroPoint();
   Value Code;
   if (isNibbles()) {
-    Value Word = B.loadRaw(B.element(Codes, B.add(B.mul(B.div(InGroup, 8), PanelRows), InPanel), I32), I32);
+    Value Word =
+        B.loadRaw(B.element(Codes, B.add(B.mul(B.div(InGroup, 8), PanelRows), InPanel), I32), I32);
     Value Shift = arith::TruncIOp::create(B, I32, B.mul(B.sub(B.index(7), B.rem(InGroup, 8)), 4));
     Value Top = B.shl(Word, Shift), Down = B.i32(28, 0);
     Code = IsUnsigned ? B.shr(Top, Down) : B.sar(Top, Down);
   } else {
-    Value Byte = B.loadRaw(B.bytes(Codes, B.add(B.mul(InGroup, PanelRows), InPanel)), B.getI8Type());
-    Code = IsUnsigned ? Value(arith::ExtUIOp::create(B, I32, Byte)) : Value(arith::ExtSIOp::create(B, I32, Byte));
+    Value Byte =
+        B.loadRaw(B.bytes(Codes, B.add(B.mul(InGroup, PanelRows), InPanel)), B.getI8Type());
+    Code = IsUnsigned ? Value(arith::ExtUIOp::create(B, I32, Byte))
+                      : Value(arith::ExtSIOp::create(B, I32, Byte));
   }
   if (IsUnsigned) {
     Value At = B.add(B.index(PanelRows * getElementBytes(ScaleType)), InPanel);

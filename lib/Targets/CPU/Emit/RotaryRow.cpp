@@ -8,7 +8,8 @@ using namespace qopt::cpu;
 
 RotaryTable cpu::getRotaryTable(RotaryOp Rotary) {
   RotaryTable Table;
-  Table.InverseFrequencies.assign(Rotary.getInverseFrequencies().begin(), Rotary.getInverseFrequencies().end());
+  Table.InverseFrequencies.assign(Rotary.getInverseFrequencies().begin(),
+                                  Rotary.getInverseFrequencies().end());
   Table.Scale = Rotary.getScale().convertToFloat();
   return Table;
 }
@@ -56,8 +57,12 @@ struct Head {
   Value Table;
   int64_t Pairs;
 
-  Value load(Value I, int64_t Lanes) const { return B.loadVector(B.element(Pointer, I, Element), Element, Lanes); }
-  Value cosine(Value I, int64_t Lanes) const { return B.loadRaw(B.element(Table, I, B.getF32Type()), B.f32Vector(Lanes)); }
+  Value load(Value I, int64_t Lanes) const {
+    return B.loadVector(B.element(Pointer, I, Element), Element, Lanes);
+  }
+  Value cosine(Value I, int64_t Lanes) const {
+    return B.loadRaw(B.element(Table, I, B.getF32Type()), B.f32Vector(Lanes));
+  }
   Value sine(Value I, int64_t Lanes) const { return cosine(B.add(I, Pairs), Lanes); }
 };
 } // namespace
@@ -68,7 +73,8 @@ using Sink = function_ref<void(Value, Value)>;
 static void emitHalves(KernelBuilder &B, const Head &X, Sink Out) {
   B.loopLanes(B.index(X.Pairs), [&](Value I, int64_t Lanes) {
     Value Second = B.add(I, X.Pairs);
-    Value A = X.load(I, Lanes), C = X.load(Second, Lanes), Cos = X.cosine(I, Lanes), Sin = X.sine(I, Lanes);
+    Value A = X.load(I, Lanes), C = X.load(Second, Lanes), Cos = X.cosine(I, Lanes),
+          Sin = X.sine(I, Lanes);
     Out(I, B.sub(B.mul(A, Cos), B.mul(C, Sin)));
     Out(Second, B.add(B.mul(C, Cos), B.mul(A, Sin)));
   });
@@ -84,7 +90,8 @@ static void emitInterleaved(KernelBuilder &B, const Head &X, Sink Out) {
   });
 }
 
-void cpu::emitRotaryHead(KernelBuilder &B, RotaryOp Rotary, Value Pointer, Type Element, int64_t Size, Value Table, Sink Out) {
+void cpu::emitRotaryHead(KernelBuilder &B, RotaryOp Rotary, Value Pointer, Type Element,
+                         int64_t Size, Value Table, Sink Out) {
   int64_t Pairs = Rotary ? Rotary.getInverseFrequencies().size() : 0;
   Head X{B, Pointer, Element, Table, Pairs};
   if (Rotary && Rotary.getInterleaved())

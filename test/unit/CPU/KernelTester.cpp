@@ -1,0 +1,414 @@
+#include "KernelTester.h"
+
+#include "qopt/Analysis/DimAnalysis.h"
+#include "qopt/Analysis/WeightPacker.h"
+#include "qopt/Pipelines/Register.h"
+#include "qopt/Targets/CPU/CacheLayout.h"
+
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::test;
+
+using Function = void (*)(int64_t, int64_t, void *const *, const int64_t *, void *);
+
+GuardedBuffer::GuardedBuffer(size_t Size, unsigned char Fill) : Bytes(Size) {
+  size_t Page = sysconf(_SC_PAGESIZE);
+  MapSize = llvm::alignTo(std::max<size_t>(Size, 1), Page) + Page;
+  Map = mmap(nullptr, MapSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(static_cast<char *>(Map) + MapSize - Page, Page, PROT_NONE);
+  Data = static_cast<char *>(Map) + MapSize - Page - Size;
+  memset(Data, Fill, Size);
+}
+
+GuardedBuffer::~GuardedBuffer() {
+  if (Map)
+    munmap(Map, MapSize);
+}
+
+bool test::hasIsa(StringRef Name) {
+  if (Name == "avx512")
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (Name == "avx2")
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return true;
+}
+
+KernelTester::KernelTester(std::string Text, std::vector<int64_t> SymbolValues)
+    : Symbols(std::move(SymbolValues)) {
+  DialectRegistry Registry;
+  registerAllDialects(Registry);
+  Context.appendDialectRegistry(Registry);
+  Context.loadAllAvailableDialects();
+  Module = parseSourceString<ModuleOp>(Text, &Context);
+  if (Module)
+    Kernel = *Module->getOps<qkernel::KernelOp>().begin();
+  else
+    ADD_FAILURE() << Text;
+}
+
+KernelTester::~KernelTester() = default;
+
+KernelTester &KernelTester::weights(std::vector<unsigned> Arguments) {
+  Weights = std::move(Arguments);
+  return *this;
+}
+KernelTester &KernelTester::integers(unsigned Argument, std::vector<int64_t> Values) {
+  Integers[Argument] = std::move(Values);
+  return *this;
+}
+KernelTester &KernelTester::floats(unsigned Argument, std::vector<double> Values) {
+  Floats[Argument] = std::move(Values);
+  return *this;
+}
+KernelTester &KernelTester::filledCache(unsigned Argument, std::vector<int64_t> Lengths) {
+  CacheLengths[Argument] = std::move(Lengths);
+  return *this;
+}
+
+//===- Inputs ---------------------------------------------------------------------------------===//
+
+SmallVector<int64_t> KernelTester::staticShape(unsigned Argument) {
+  auto Ty = cast<RankedTensorType>(Kernel.getArgumentTypes()[Argument]);
+  auto Map = Kernel.getArgAttrOfType<AffineMapAttr>(Argument, QOptDialect::getDimsAttrName());
+  if (!Map)
+    return SmallVector<int64_t>(Ty.getShape());
+  SmallVector<int64_t> Shape;
+  for (AffineExpr Expr : Map.getValue().getResults())
+    Shape.push_back(*evaluate(Expr, Symbols));
+  return Shape;
+}
+
+ReferenceValue KernelTester::randomInput(Type Ty, unsigned Argument) {
+  std::uniform_real_distribution<double> Uniform(-1, 1);
+  if (auto Cache = dyn_cast<KVCacheType>(Ty)) {
+    std::vector<int64_t> &Lengths = CacheLengths[Argument];
+    ReferenceCache Result(Cache, std::max<int64_t>(Lengths.size(), Symbols[0]));
+    for (size_t Row = 0; Row < Lengths.size(); ++Row)
+      for (int64_t Position = 0; Position < Lengths[Row]; ++Position)
+        for (int64_t Head = 0; Head < Cache.getHeads(); ++Head)
+          for (int64_t Channel = 0; Channel < Cache.getHeadSize(); ++Channel)
+            Result.set(Row, Position, Head, Channel, Uniform(Random) * 2, Uniform(Random));
+    return Result;
+  }
+  auto Tensor = cast<RankedTensorType>(Ty).clone(staticShape(Argument));
+  ReferenceTensor Result(Tensor);
+  if (auto Stored = getStoredElementType(Tensor)) {
+    std::uniform_int_distribution<int64_t> Codes(Stored.getCodeMin(), Stored.getCodeMax());
+    for (int64_t I = 0; I < Result.getNumElements(); ++I)
+      Result.setInteger(I, Codes(Random));
+    for (int64_t Row = 0; Row < Result.getDim(0); ++Row)
+      for (int64_t Group = 0; Group < Result.getNumGroups(); ++Group) {
+        Result.setScale(Row, Group, Uniform(Random) / Stored.getCodeMax());
+        if (Stored.hasZeroPoint())
+          Result.setZeroPoint(Row, Group, Codes(Random));
+      }
+    return Result;
+  }
+  for (int64_t I = 0; I < Result.getNumElements(); ++I)
+    if (Result.isFloat())
+      Result.setFloat(I, Floats.count(Argument) ? Floats[Argument].at(I % Floats[Argument].size())
+                                                : Uniform(Random));
+    else
+      Result.setInteger(I, Integers.count(Argument) ? Integers[Argument].at(I)
+                                                    : int64_t(Random() % 17) - 8);
+  return Result;
+}
+
+static void appendNumber(std::string &Bytes, Type Element, const ReferenceTensor &Tensor,
+                         int64_t I) {
+  int64_t Width = cpu::getElementBytes(Element);
+  uint64_t Bits;
+  if (auto Float = dyn_cast<FloatType>(Element)) {
+    APFloat Number(Tensor.getFloat(I));
+    bool Loses;
+    Number.convert(Float.getFloatSemantics(), APFloat::rmNearestTiesToEven, &Loses);
+    Bits = Number.bitcastToAPInt().getZExtValue();
+  } else {
+    Bits = Tensor.getInteger(I);
+  }
+  Bytes.append(reinterpret_cast<char *>(&Bits), Width);
+}
+
+/// A matrix in panels, by the packer that writes artefacts.
+static std::string packPanels(const ReferenceTensor &Tensor) {
+  int64_t Rows = Tensor.getDim(0), Columns = Tensor.getDim(1);
+  auto Stored = getStoredElementType(Tensor.getType());
+  std::string Bytes;
+  for (int64_t First = 0; First < Rows; First += cpu::PanelRows) {
+    int64_t Count = std::min<int64_t>(cpu::PanelRows, Rows - First);
+    std::vector<char> Panel;
+    if (Stored) {
+      QuantizedRows Quantized;
+      Quantized.reset(Stored, Count, Columns);
+      for (int64_t R = 0; R < Count; ++R) {
+        for (int64_t C = 0; C < Columns; ++C)
+          Quantized.Codes[R * Columns + C] = Tensor.getInteger((First + R) * Columns + C);
+        for (int64_t G = 0; G < Tensor.getNumGroups(); ++G) {
+          Quantized.Scales[R * Quantized.Groups + G] = Tensor.getScale(First + R, G);
+          if (Stored.hasZeroPoint())
+            Quantized.ZeroPoints[R * Quantized.Groups + G] = Tensor.getZeroPoint(First + R, G);
+        }
+      }
+      Panel = packCodePanel(Stored, Quantized, cpu::PanelRows);
+    } else {
+      std::vector<float> Values;
+      for (int64_t I = 0; I < Count * Columns; ++I)
+        Values.push_back(Tensor.getFloat(First * Columns + I));
+      Panel =
+          packFloatPanel(Tensor.getElementType(), Values.data(), Count, Columns, cpu::PanelRows);
+    }
+    Bytes.append(Panel.begin(), Panel.end());
+  }
+  return Bytes;
+}
+
+std::string KernelTester::packInput(unsigned Argument) {
+  const ReferenceTensor &Tensor = Inputs[Argument].getTensor();
+  auto Layout = Kernel.getArgAttrOfType<qkernel::WeightLayoutInterface>(Argument, "qkernel.layout");
+  if (isa_and_nonnull<qkernel::PanelLayoutAttr>(Layout)) {
+    std::string Bytes = packPanels(Tensor);
+    EXPECT_EQ(int64_t(Bytes.size()), Layout.getByteSize(Tensor.getType()));
+    return Bytes;
+  }
+  std::string Bytes;
+  for (int64_t I = 0; I < Tensor.getNumElements(); ++I)
+    appendNumber(Bytes, Tensor.getElementType(), Tensor, I);
+  return Bytes;
+}
+
+static void forCache(KVCacheType Ty, int64_t Batch,
+                     function_ref<void(int64_t Row, int64_t Position, int64_t Head, int64_t Channel,
+                                       int64_t KeyByte, int64_t ValueByte)>
+                         Body) {
+  for (int64_t Row = 0; Row < Batch; ++Row)
+    for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
+      for (int64_t Position = 0; Position < Ty.getCapacity(); ++Position)
+        for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
+          int64_t Key = Head * cpu::getKeyHeadElements(Ty) +
+                        (Position / 16 * Ty.getHeadSize() + Channel) * 16 + Position % 16;
+          int64_t Value =
+              Head * cpu::getValueHeadElements(Ty) + Position * Ty.getHeadSize() + Channel;
+          Body(Row, Position, Head, Channel,
+               Row * cpu::getKeyRowBytes(Ty) + Key * cpu::getElementBytes(Ty.getKey()),
+               Row * cpu::getValueRowBytes(Ty) + Value * cpu::getElementBytes(Ty.getValue()));
+        }
+}
+
+static uint64_t encode(Type Element, double Value) {
+  APFloat Number(Value);
+  bool Loses;
+  Number.convert(cast<FloatType>(Element).getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                 &Loses);
+  return Number.bitcastToAPInt().getZExtValue();
+}
+
+static double decode(Type Element, const char *Bytes) {
+  uint64_t Bits = 0;
+  memcpy(&Bits, Bytes, cpu::getElementBytes(Element));
+  if (auto Float = dyn_cast<FloatType>(Element)) {
+    APFloat Number(Float.getFloatSemantics(), APInt(Float.getWidth(), Bits));
+    bool Loses;
+    Number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &Loses);
+    return Number.convertToDouble();
+  }
+  unsigned Width = Element.isInteger(1) ? 8 : Element.getIntOrFloatBitWidth();
+  return llvm::SignExtend64(Bits, Width);
+}
+
+std::vector<GuardedBuffer> KernelTester::makeBuffers() {
+  std::vector<GuardedBuffer> Buffers;
+  for (unsigned I = 0; I < Inputs.size(); ++I) {
+    if (Inputs[I].isTensor()) {
+      std::string Bytes = packInput(I);
+      Buffers.emplace_back(Bytes.size());
+      memcpy(Buffers.back().data(), Bytes.data(), Bytes.size());
+      continue;
+    }
+    const ReferenceCache &Cache = Inputs[I].getCache();
+    KVCacheType Ty = Cache.getType();
+    // What was never written is NaN here: nobody may look at it.
+    GuardedBuffer Keys(Cache.getBatch() * cpu::getKeyRowBytes(Ty), 0xff),
+        Values(Cache.getBatch() * cpu::getValueRowBytes(Ty), 0xff);
+    forCache(Ty, Cache.getBatch(),
+             [&](int64_t Row, int64_t Position, int64_t Head, int64_t Channel, int64_t Key,
+                 int64_t Value) {
+               if (!Cache.isWritten(Row, Position))
+                 return;
+               uint64_t Bits = encode(Ty.getKey(), Cache.getKey(Row, Position, Head, Channel));
+               memcpy(Keys.data() + Key, &Bits, cpu::getElementBytes(Ty.getKey()));
+               Bits = encode(Ty.getValue(), Cache.getValue(Row, Position, Head, Channel));
+               memcpy(Values.data() + Value, &Bits, cpu::getElementBytes(Ty.getValue()));
+             });
+    Buffers.push_back(std::move(Keys));
+    Buffers.push_back(std::move(Values));
+  }
+  for (const ReferenceValue &Result : Expected)
+    if (Result.isTensor())
+      Buffers.emplace_back(Result.getTensor().getNumElements() *
+                               cpu::getElementBytes(Result.getTensor().getElementType()),
+                           0xab);
+  for (const RotaryTable &Table : Tables) {
+    int64_t Pairs = Table.InverseFrequencies.size(),
+            Positions = Table.Positions ? Table.Positions : 512;
+    Buffers.emplace_back(Positions * 2 * Pairs * 4);
+    float *Numbers = reinterpret_cast<float *>(Buffers.back().data());
+    for (int64_t P = 0; P < Positions; ++P)
+      for (int64_t I = 0; I < Pairs; ++I) {
+        double Angle = double(P) * Table.InverseFrequencies[I];
+        Numbers[P * 2 * Pairs + I] = std::cos(Angle) * Table.Scale;
+        Numbers[P * 2 * Pairs + Pairs + I] = std::sin(Angle) * Table.Scale;
+      }
+  }
+  return Buffers;
+}
+
+//===- Running --------------------------------------------------------------------------------===//
+
+void KernelTester::prepareInputs() {
+  for (auto [I, Ty] : llvm::enumerate(Kernel.getArgumentTypes()))
+    Inputs.push_back(randomInput(Ty, I));
+  ReferenceRegistry Registry;
+  registerAllReferences(Registry);
+  Evaluator Reference(Registry);
+  llvm::StringMap<int64_t> Named;
+  for (auto [Symbol, Value] : llvm::zip_equal(getSymbols(Kernel), Symbols))
+    Named[Symbol.getName()] = Value;
+  auto Results = Reference.run(cast<FunctionOpInterface>(Kernel.getOperation()), Inputs, Named);
+  ASSERT_TRUE(succeeded(Results));
+  Expected.assign(Results->begin(), Results->end());
+}
+
+void KernelTester::run() {
+  ASSERT_TRUE(Module);
+  CpuOptions Options;
+  Options.Isas = Isas;
+  std::unique_ptr<Target> Cpu = createCpuTarget(Options);
+  Builder B(&Context);
+  OpBuilder AtModule = OpBuilder::atBlockBegin(Module->getBody());
+  for (unsigned Argument : Weights) {
+    auto Weight =
+        WeightOp::create(AtModule, Kernel.getLoc(), B.getStringAttr("w"),
+                         TypeAttr::get(Kernel.getArgumentTypes()[Argument]), B.getArrayAttr({}),
+                         B.getArrayAttr({}), nullptr, nullptr, nullptr, nullptr);
+    Kernel.setArgAttr(Argument, "qkernel.layout", Cpu->chooseLayout(Weight, {{Kernel, Argument}}));
+    Weight.erase();
+  }
+  auto Plan = Cpu->planKernel(Kernel);
+  ASSERT_TRUE(succeeded(Plan));
+  Lowering = Plan->Lowering;
+  Tables.assign(Plan->Tables.begin(), Plan->Tables.end());
+  ASSERT_NO_FATAL_FAILURE(prepareInputs());
+  auto Compiled = Cpu->compile(*Module);
+  ASSERT_TRUE(succeeded(Compiled));
+  if (ChecksBytes) {
+    auto Again = Cpu->compile(*Module);
+    ASSERT_TRUE(succeeded(Again));
+    EXPECT_TRUE(Compiled->Bytes == Again->Bytes) << "the same kernels gave other bytes";
+  }
+
+  std::string Path = testing::TempDir() + "qopt-cpu-" + std::to_string(getpid()) + ".so";
+  std::error_code Error;
+  llvm::raw_fd_ostream(Path, Error) << Compiled->Bytes;
+  ASSERT_FALSE(Error) << Error.message();
+  void *Library = dlopen(Path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  llvm::sys::fs::remove(Path);
+  ASSERT_TRUE(Library) << dlerror();
+  for (const KernelVariant &Variant : Compiled->Variants[Kernel.getSymName()])
+    if (hasIsa(Variant.Isa))
+      runVariant(Library, Variant, *Plan);
+  dlclose(Library);
+}
+
+void KernelTester::runVariant(void *Library, const KernelVariant &Variant, const KernelPlan &Plan) {
+  auto Run = reinterpret_cast<Function>(dlsym(Library, Variant.Symbol.c_str()));
+  ASSERT_TRUE(Run) << Variant.Symbol;
+  int64_t Items = *evaluate(Plan.Items, Symbols);
+  int64_t ScratchBytes = llvm::alignTo(*evaluate(Plan.ScratchBytes, Symbols), 64);
+  auto RunPieces = [&](int64_t Piece) {
+    std::vector<GuardedBuffer> Buffers = makeBuffers();
+    std::vector<void *> Pointers;
+    for (GuardedBuffer &Buffer : Buffers)
+      Pointers.push_back(Buffer.data());
+    for (int64_t Begin = 0; Begin < Items; Begin += Piece) {
+      GuardedBuffer Scratch(ScratchBytes, 0xff);
+      Run(Begin, std::min(Begin + Piece, Items), Pointers.data(), Symbols.data(), Scratch.data());
+    }
+    return Buffers;
+  };
+  std::vector<GuardedBuffer> Whole = RunPieces(std::max<int64_t>(Items, 1));
+  compareResults(Variant, Whole);
+  for (int64_t Piece : {1, 2, 3, 5})
+    if (Piece < Items) {
+      std::vector<GuardedBuffer> Pieces = RunPieces(Piece);
+      for (size_t I = 0; I < Whole.size(); ++I)
+        EXPECT_EQ(0, memcmp(Whole[I].data(), Pieces[I].data(), Whole[I].size()))
+            << Variant.Isa << ": buffer " << I << " depends on pieces of " << Piece;
+    }
+}
+
+void KernelTester::compareResults(const KernelVariant &Variant,
+                                  std::vector<GuardedBuffer> &Buffers) {
+  unsigned Next = 0;
+  std::map<unsigned, unsigned> BufferOf;
+  for (unsigned I = 0; I < Inputs.size(); ++I) {
+    BufferOf[I] = Next;
+    Next += Inputs[I].isCache() ? 2 : 1;
+  }
+  auto Yielded = Kernel.getBody().front().getTerminator()->getOperands();
+  for (unsigned R = 0; R < Expected.size(); ++R) {
+    std::string What = Variant.Isa + ", result " + std::to_string(R);
+    if (Expected[R].isCache()) {
+      Value Cache = Yielded[R].getDefiningOp<KVAppendOp>().getCache();
+      unsigned At = BufferOf[cast<BlockArgument>(Cache).getArgNumber()];
+      compareCache(Expected[R].getCache(), Buffers[At].data(), Buffers[At + 1].data(), What);
+      continue;
+    }
+    const ReferenceTensor &Tensor = Expected[R].getTensor();
+    char *Bytes = Buffers[Next++].data();
+    int64_t Bad = 0;
+    for (int64_t I = 0; I < Tensor.getNumElements() && Bad < 5; ++I) {
+      double Want = Tensor.isFloat() ? Tensor.getFloat(I) : Tensor.getInteger(I);
+      double Got = decode(Tensor.getElementType(),
+                          Bytes + I * cpu::getElementBytes(Tensor.getElementType()));
+      if (std::isnan(Want)
+              ? std::isnan(Got)
+              : (Want == Got || std::fabs(Want - Got) <= Tolerance * (1 + std::fabs(Want))))
+        continue;
+      ADD_FAILURE() << What << ", element " << I << ": " << Got << " instead of " << Want;
+      ++Bad;
+    }
+  }
+}
+
+void KernelTester::compareCache(const ReferenceCache &Cache, char *Keys, char *Values,
+                                const std::string &What) {
+  KVCacheType Ty = Cache.getType();
+  int64_t Bad = 0;
+  forCache(Ty, Cache.getBatch(),
+           [&](int64_t Row, int64_t Position, int64_t Head, int64_t Channel, int64_t Key,
+               int64_t Value) {
+             double GotKey = decode(Ty.getKey(), Keys + Key),
+                    GotValue = decode(Ty.getValue(), Values + Value);
+             bool Good = std::isnan(GotKey) && std::isnan(GotValue);
+             if (Cache.isWritten(Row, Position))
+               Good =
+                   std::fabs(GotKey - Cache.getKey(Row, Position, Head, Channel)) <= Tolerance &&
+                   std::fabs(GotValue - Cache.getValue(Row, Position, Head, Channel)) <= Tolerance;
+             if (!Good && ++Bad < 5)
+               ADD_FAILURE() << What << ": cache row " << Row << ", position " << Position
+                             << ", head " << Head << ", channel " << Channel << ": " << GotKey
+                             << ", " << GotValue;
+           });
+}

@@ -1,0 +1,100 @@
+//===- KernelTester.h - compiles one kernel, runs it, compares with the reference -------------===//
+//
+// A test gives a kernel as text and values of its symbols; inputs are random unless set. The kernel
+// is compiled for every instruction set, and each one that this machine has runs it: as a whole,
+// and again in pieces of every size, which must give the same bytes. Every buffer ends where a page
+// begins that may not be touched, and scratch starts as NaN.
+//
+//===------------------------------------------------------------------------------------------===//
+#ifndef QOPT_TEST_UNIT_CPU_KERNELTESTER_H
+#define QOPT_TEST_UNIT_CPU_KERNELTESTER_H
+
+#include "qopt/Reference/Evaluator.h"
+#include "qopt/Targets/CPU.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <map>
+#include <random>
+
+namespace qopt::test {
+
+/// Bytes that end at a page without access.
+class GuardedBuffer {
+public:
+  explicit GuardedBuffer(size_t Size, unsigned char Fill = 0);
+  GuardedBuffer(GuardedBuffer &&Other) {
+    std::swap(Map, Other.Map), std::swap(MapSize, Other.MapSize), std::swap(Data, Other.Data),
+        std::swap(Bytes, Other.Bytes);
+  }
+  ~GuardedBuffer();
+  char *data() { return Data; }
+  size_t size() const { return Bytes; }
+
+private:
+  void *Map = nullptr;
+  size_t MapSize = 0, Bytes = 0;
+  char *Data = nullptr;
+};
+
+class KernelTester {
+public:
+  /// `Text` is a module with one kernel; it may leave `qkernel.layout` to the target (weights are
+  /// then chosen by `weights`).
+  KernelTester(std::string Text, std::vector<int64_t> SymbolValues);
+  ~KernelTester();
+
+  /// Arguments that are weights, in the layout that the target chooses.
+  KernelTester &weights(std::vector<unsigned> Arguments);
+  KernelTester &integers(unsigned Argument, std::vector<int64_t> Values);
+  KernelTester &floats(unsigned Argument, std::vector<double> Values);
+  /// Fills a cache up to some position of each row with random numbers.
+  KernelTester &filledCache(unsigned Argument, std::vector<int64_t> Lengths);
+  KernelTester &tolerance(double Value) { return Tolerance = Value, *this; }
+  KernelTester &seed(unsigned Value) { return Random.seed(Value), *this; }
+  /// The instruction sets to run, all that the machine has if empty.
+  KernelTester &isas(std::vector<std::string> Names) { return Isas = std::move(Names), *this; }
+
+  /// Compiles twice and compares the bytes.
+  KernelTester &checkBytes() { return ChecksBytes = true, *this; }
+
+  /// Compiles, runs, and checks everything.
+  void run();
+  /// Name of the lowering that took the kernel, after `run`.
+  std::string getLowering() const { return Lowering; }
+
+private:
+  void prepareInputs();
+  ReferenceValue randomInput(mlir::Type Ty, unsigned Argument);
+  std::vector<GuardedBuffer> makeBuffers();
+  std::string packInput(unsigned Argument);
+  void runVariant(void *Library, const KernelVariant &Variant, const KernelPlan &Plan);
+  void compareResults(const KernelVariant &Variant, std::vector<GuardedBuffer> &Buffers);
+  void compareCache(const ReferenceCache &Expected, char *Keys, char *Values,
+                    const std::string &What);
+  mlir::SmallVector<int64_t> staticShape(unsigned Argument);
+
+  mlir::MLIRContext Context;
+  mlir::OwningOpRef<mlir::ModuleOp> Module;
+  qkernel::KernelOp Kernel;
+  std::vector<int64_t> Symbols;
+  std::map<unsigned, std::vector<int64_t>> Integers;
+  std::map<unsigned, std::vector<double>> Floats;
+  std::map<unsigned, std::vector<int64_t>> CacheLengths;
+  std::vector<unsigned> Weights;
+  std::vector<ReferenceValue> Inputs, Expected;
+  std::vector<RotaryTable> Tables;
+  std::vector<std::string> Isas;
+  double Tolerance = 1e-5;
+  bool ChecksBytes = false;
+  std::mt19937 Random{42};
+  std::string Lowering;
+};
+
+/// Whether this machine runs a version.
+bool hasIsa(llvm::StringRef Name);
+
+} // namespace qopt::test
+
+#endif // QOPT_TEST_UNIT_CPU_KERNELTESTER_H
