@@ -22,6 +22,8 @@ void qopt::buildRaisingPipeline(OpPassManager &Manager) {
   Manager.addPass(createRaiseActivation());
   Manager.addPass(createRaiseRotary());
   addCleanup(Manager);
+  Manager.addPass(createRaiseAttention());
+  addCleanup(Manager);
   Manager.addPass(createRaiseKVCache());
   addCleanup(Manager);
   Manager.addPass(createCanonicalizeDecoder());

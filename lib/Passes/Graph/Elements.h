@@ -85,6 +85,9 @@ public:
 
   Element evaluate(mlir::Value Value, llvm::ArrayRef<mlir::AffineExpr> At);
 
+  /// An operand of an elementwise operation whose result has these indices.
+  Element operand(mlir::Value Value, llvm::ArrayRef<mlir::AffineExpr> At);
+
   /// The dims d0, d1, … as indices of a tensor of this rank.
   Indices getIdentity(unsigned Rank) const;
 
@@ -94,7 +97,6 @@ public:
 private:
   Element compute(mlir::Value Value, const Indices &At);
   Element opaque(mlir::Value Value, const Indices &At) const;
-  Element operand(mlir::Value Value, llvm::ArrayRef<mlir::AffineExpr> At);
   Element evaluateReshape(ReshapeOp Op, const Indices &At);
   Element evaluateConcat(ConcatOp Op, const Indices &At);
   Element evaluateGather(GatherOp Op, const Indices &At);
