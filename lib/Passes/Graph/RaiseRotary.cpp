@@ -188,6 +188,31 @@ bool RotaryRaiser::matchPairs(ArrayRef<Channel> Channels, int64_t Turned, bool I
   return true;
 }
 
+/// Frequencies that are base^(-i / n) but for the rounding of the file's arithmetic become exactly
+/// that: so every export of a model has the same ones, whether it spells them out or holds tables.
+static void snapToPowers(SmallVectorImpl<float> &Frequencies) {
+  size_t Size = Frequencies.size(), Middle = Size / 2;
+  if (Size < 2 || !(Frequencies[Middle] > 0))
+    return;
+  double Base = std::pow(double(Frequencies[Middle]), -double(Size) / double(Middle));
+  for (double Step : {1000.0, 10.0, 1.0}) {
+    double Whole = std::round(Base / Step) * Step;
+    if (Whole < 2)
+      continue;
+    SmallVector<float> Powers;
+    for (size_t I = 0; I < Size; ++I)
+      Powers.push_back(float(std::pow(Whole, -double(I) / double(Size))));
+    auto IsSame = [](auto Pair) {
+      auto [Power, Frequency] = Pair;
+      return std::abs(Power - Frequency) <= 4e-7f * Power;
+    };
+    if (llvm::all_of(llvm::zip_equal(Powers, Frequencies), IsSame)) {
+      Frequencies.assign(Powers.begin(), Powers.end());
+      return;
+    }
+  }
+}
+
 std::optional<Rotation> RotaryRaiser::match(Value Result, bool HeadsFirst) {
   auto First = getChannel(Result, HeadsFirst, 0);
   if (!First || First->Parts.size() != 2 || !First->Parts[0].Turn || !First->Parts[1].Turn)
@@ -209,10 +234,11 @@ std::optional<Rotation> RotaryRaiser::match(Value Result, bool HeadsFirst) {
     Turned += I == Turned && llvm::any_of(Next->Parts, [](auto &Part) { return bool(Part.Turn); });
     Channels.push_back(std::move(*Next));
   }
-  if (Turned % 2 == 0 &&
-      (matchPairs(Channels, Turned, false, Found) || matchPairs(Channels, Turned, true, Found)))
-    return Found;
-  return std::nullopt;
+  if (Turned % 2 != 0 || (!matchPairs(Channels, Turned, /*Interleaved=*/false, Found) &&
+                          !matchPairs(Channels, Turned, /*Interleaved=*/true, Found)))
+    return std::nullopt;
+  snapToPowers(Found.Frequencies);
+  return Found;
 }
 
 /// The input as [batch, tokens, heads, size] with the result's channels; null where its axes are

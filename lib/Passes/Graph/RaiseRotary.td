@@ -24,7 +24,7 @@ def RaiseRotary : Pass<"qopt-raise-rotary", "mlir::ModuleOp"> {
 
     **Needs and leaves.** Frequencies that are constants of the file, and positions that are integers of the graph.
 
-    **Numbers.** Exact up to rounding; cosines and sines that the file rounded to 16 bits are not.
+    **Numbers.** Exact up to rounding; cosines and sines that the file rounded to 16 bits are not. Frequencies within 4e-7 of the powers of a whole base become those powers.
   }];
   let dependentDialects = ["qopt::QOptDialect"];
 }

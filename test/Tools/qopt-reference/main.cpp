@@ -1,6 +1,7 @@
 // qopt-reference (MODEL inputs.npz outputs.npz)...: what programs mean. Runs @main of an ONNX
 // model, or of .mlir beside the files that its weights are in, with the reference evaluator. Every
-// model runs, whatever happens to the others.
+// model runs, whatever happens to the others. A decoder's cache NAME is the arrays NAME.key and
+// NAME.value, [batch, heads, tokens, size].
 #include "qopt/Base/NumberFormats.h"
 #include "qopt/Import/ONNX.h"
 #include "qopt/Package/Npz.h"
@@ -83,11 +84,56 @@ static std::string nameOf(Attribute Name) {
   return Name ? cast<StringAttr>(Name).str() : std::string();
 }
 
+/// A cache with what `<name>.key` and `<name>.value` [batch, heads, past, size] hold, and room for
+/// more tokens.
+static ReferenceCache toCache(KVCacheType Ty, int64_t Batch, const NpyArray *Keys,
+                              const NpyArray *Values) {
+  int64_t Past = Keys && Values ? Keys->Shape[2] : 0;
+  ReferenceCache Cache(Ty, Batch, Past + 64);
+  int64_t Index = 0;
+  for (int64_t Row = 0; Row < Batch; ++Row)
+    for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
+      for (int64_t Position = 0; Position < Past; ++Position)
+        for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel, ++Index)
+          Cache.set(Row, Position, Head, Channel, loadFloat(*Keys, Index),
+                    loadFloat(*Values, Index));
+  return Cache;
+}
+
+/// The positions that were written, as `<name>.key` and `<name>.value`.
+static void addCache(NpzArrays &Outputs, const std::string &Name, const ReferenceCache &Cache) {
+  KVCacheType Ty = Cache.getType();
+  int64_t Length = 0;
+  while (Length < Cache.getCapacity() && Cache.isWritten(0, Length))
+    ++Length;
+  auto TensorTy = RankedTensorType::get({Cache.getBatch(), Ty.getHeads(), Length, Ty.getHeadSize()},
+                                        Float64Type::get(Ty.getContext()));
+  ReferenceTensor Keys(TensorTy), Values(TensorTy);
+  for (int64_t Row = 0; Row < Cache.getBatch(); ++Row)
+    for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
+      for (int64_t Position = 0; Position < Length; ++Position)
+        for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
+          Keys.setFloat({Row, Head, Position, Channel}, Cache.getKey(Row, Position, Head, Channel));
+          Values.setFloat({Row, Head, Position, Channel},
+                          Cache.getValue(Row, Position, Head, Channel));
+        }
+  Outputs.emplace_back(Name + ".key", toArray(Keys));
+  Outputs.emplace_back(Name + ".value", toArray(Values));
+}
+
 static Result<SmallVector<ReferenceValue>> readInputs(func::FuncOp Main, const NpzArrays &Arrays) {
   SmallVector<ReferenceValue> Inputs;
   for (unsigned I = 0; I < Main.getNumArguments(); ++I) {
     std::string Name = nameOf(Main.getArgAttr(I, QOptDialect::getNameAttrName()));
     const NpyArray *Array = findArray(Arrays, Name);
+    if (auto Cache = dyn_cast<KVCacheType>(Main.getArgumentTypes()[I])) {
+      const NpyArray *Past = findArray(Arrays, "past");
+      if (!Past)
+        return makeError(StatusCode::BadInput, "a cache needs the argument 'past'");
+      Inputs.push_back(toCache(Cache, Past->Shape[0], findArray(Arrays, Name + ".key"),
+                               findArray(Arrays, Name + ".value")));
+      continue;
+    }
     auto Ty = dyn_cast<RankedTensorType>(Main.getArgumentTypes()[I]);
     auto Value = Array && Ty ? toValue(*Array, Ty.getElementType()) : std::nullopt;
     if (!Value)
@@ -123,14 +169,21 @@ static Status run(MLIRContext &Context, const char *Path, const char *InputPath,
       return Mapped.status();
     return ArrayRef<char>((*Mapped)->data(), (*Mapped)->size());
   };
-  auto Results = Evaluator(References, readWeights(Bytes, Schemes)).run(Main, *Inputs);
+  // All logits are asked for.
+  llvm::StringMap<int64_t> Symbols;
+  if (const NpyArray *Ids = findArray(*Arrays, "ids"))
+    Symbols["logits"] = Ids->Shape[1];
+  auto Results = Evaluator(References, readWeights(Bytes, Schemes)).run(Main, *Inputs, Symbols);
   if (failed(Results))
     return makeError(StatusCode::Failed, Path, ": cannot be evaluated");
   NpzArrays Outputs;
-  for (auto [I, Value] : llvm::enumerate(*Results))
+  for (auto [I, Value] : llvm::enumerate(*Results)) {
+    std::string Name = nameOf(Main.getResultAttr(I, QOptDialect::getNameAttrName()));
     if (Value.isTensor())
-      Outputs.emplace_back(nameOf(Main.getResultAttr(I, QOptDialect::getNameAttrName())),
-                           toArray(Value.getTensor()));
+      Outputs.emplace_back(Name, toArray(Value.getTensor()));
+    else
+      addCache(Outputs, Name, Value.getCache());
+  }
   return writeNpz(OutputPath, Outputs);
 }
 
