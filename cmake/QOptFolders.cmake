@@ -19,6 +19,7 @@ if(QOPT_COMPILER)
     LIBS qopt_dialects $<TARGET_NAME_IF_EXISTS:qopt_runtime> qopt_llvm protobuf::libprotobuf-lite ${QOPT_LLD_ELF} ${QOPT_LLD_COMMON})
   add_library(QOpt::Dialects ALIAS qopt_dialects)
   add_library(QOpt::Compiler ALIAS qopt_compiler)
+  configure_file(cmake/QOptConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/QOptConfig.cmake @ONLY)
 endif()
 
 file(GLOB tools RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS tools/*/CMakeLists.txt)

@@ -30,3 +30,5 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-comment
     -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict>)
 endif()
+
+add_compile_definitions(QOPT_VERSION="${PROJECT_VERSION}")

@@ -29,7 +29,7 @@ def QOpt_RotaryOp : QOpt_TensorOp<"rotary", [InferTypeOpAdaptor]> {
   let arguments = (ins QOpt_Tensor:$input, QOpt_Tensor:$positions, DenseF32ArrayAttr:$inverse_frequencies,
     DefaultValuedAttr<F32Attr, "1.0f">:$scale, UnitAttr:$interleaved, OptionalAttr<I64Attr>:$table_length);
   let results = (outs QOpt_Tensor:$result);
-  let assemblyFormat = "$input `at` $positions `frequencies` $inverse_frequencies (`scale` $scale^)? (`interleaved` $interleaved^)? (`table` $table_length^)? attr-dict `:` type($input) `,` type($positions)";
+  let assemblyFormat = "$input `at` $positions `frequencies` custom<ExactFloats>($inverse_frequencies) (`scale` $scale^)? (`interleaved` $interleaved^)? (`table` $table_length^)? attr-dict `:` type($input) `,` type($positions)";
   let hasVerifier = 1;
 }
 

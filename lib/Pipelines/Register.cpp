@@ -1,10 +1,13 @@
 #include "qopt/Pipelines/Register.h"
 
+#include "qopt/Analysis/TargetRegistry.h"
 #include "qopt/Passes/Fusion.h"
 #include "qopt/Passes/Graph.h"
 #include "qopt/Passes/Precision.h"
 #include "qopt/Passes/Verify.h"
 #include "qopt/Pipelines/Raise.h"
+#include "qopt/Pipelines/Levels.h"
+#include "qopt/Targets/CPU.h"
 
 #include "QKernel/QKernel.h"
 #include "QOpt/QOpt.h"
@@ -32,4 +35,7 @@ void qopt::registerAllPasses() {
   registerPrecisionPasses();
   registerVerifyPasses();
   registerRaisingPipeline();
+  registerLevelPipelines();
 }
+
+void qopt::registerAllTargets() { TargetRegistry::get().add(createCpuTarget({})); }

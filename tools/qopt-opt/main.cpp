@@ -7,6 +7,7 @@ int main(int Argc, char **Argv) {
   mlir::DialectRegistry Registry;
   qopt::registerAllDialects(Registry);
   qopt::registerAllPasses();
+  qopt::registerAllTargets();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(Argc, Argv, "qopt: quantization compiler driver\n", Registry));
 }

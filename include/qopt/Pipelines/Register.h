@@ -11,6 +11,8 @@ namespace qopt {
 void registerAllDialects(mlir::DialectRegistry &Registry);
 /// All passes, by their command-line names.
 void registerAllPasses();
+/// All targets. After plugins were loaded, so that targets see their lowerings.
+void registerAllTargets();
 } // namespace qopt
 
 #endif // QOPT_PIPELINES_REGISTER_H

@@ -116,9 +116,9 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
     %p = qopt.positions %past tokens affine_map<()[s0, s1] -> (s1)> : tensor<?xi64> -> tensor<?x?xi64>
     // CHECK: qopt.take_last %{{.*}}, %{{.*}} size #map{{[0-9]*}} : tensor<?x?x8xf32>, tensor<?xi64> -> tensor<?x1x8xf32>
     %l = qopt.take_last %x, %count size affine_map<()[s0, s1] -> (1)> : tensor<?x?x8xf32>, tensor<?xi64> -> tensor<?x1x8xf32>
-    // CHECK: qopt.rotary %{{.*}} at %{{.*}} frequencies [1.000000e+00, 5.000000e-01, 2.500000e-01] : tensor<?x?x4x6xf32>, tensor<?x?xi64>
+    // CHECK: qopt.rotary %{{.*}} at %{{.*}} frequencies [1.00000000e+00, 5.00000000e-01, 2.50000000e-01] : tensor<?x?x4x6xf32>, tensor<?x?xi64>
     %r = qopt.rotary %q at %p frequencies [1.0, 0.5, 0.25] : tensor<?x?x4x6xf32>, tensor<?x?xi64>
-    // CHECK: qopt.rotary %{{.*}} at %{{.*}} frequencies [1.000000e+00, 5.000000e-01] scale 1.250000e+00 interleaved table 512 : tensor<?x?x4x6xf32>, tensor<?x?xi64>
+    // CHECK: qopt.rotary %{{.*}} at %{{.*}} frequencies [1.00000000e+00, 5.00000000e-01] scale 1.250000e+00 interleaved table 512 : tensor<?x?x4x6xf32>, tensor<?x?xi64>
     %s = qopt.rotary %q at %p frequencies [1.0, 0.5] scale 1.250000e+00 interleaved table 512 : tensor<?x?x4x6xf32>, tensor<?x?xi64>
     // CHECK: qopt.attention %{{.*}}, %{{.*}}, %{{.*}} scale 5.000000e-01 causal window 128 softcap 3.000000e+01 : tensor<?x?x4x6xf32>, tensor<?x?x2x6xf32>, tensor<?x?x2x6xf32>
     %a = qopt.attention %r, %k, %v scale 0.5 causal window 128 softcap 3.000000e+01 : tensor<?x?x4x6xf32>, tensor<?x?x2x6xf32>, tensor<?x?x2x6xf32>

@@ -6,7 +6,7 @@
 
 // Halves, computed from positions, on [batch, heads, tokens, size].
 // CHECK-LABEL: func.func @halves
-// CHECK-NEXT: %[[r:.*]] = qopt.rotary %arg0 at %arg1 frequencies [1.000000e+00, 5.000000e-01] :
+// CHECK-NEXT: %[[r:.*]] = qopt.rotary %arg0 at %arg1 frequencies [1.00000000e+00, 5.00000000e-01] :
 // CHECK-NEXT: %[[t:.*]] = qopt.transpose %[[r]] [0, 2, 1, 3]
 // CHECK-NEXT: return %[[t]]
 func.func @halves(%x: tensor<?x?x2x4xf32> {qopt.dims = #x}, %position_ids: tensor<?x?xi64> {qopt.dims = #ids}) -> tensor<?x2x?x4xf32> attributes {qopt.symbols = #s} {
@@ -42,7 +42,7 @@ func.func @halves(%x: tensor<?x?x2x4xf32> {qopt.dims = #x}, %position_ids: tenso
 // CHECK-LABEL: func.func @interleaved
 // CHECK: %[[i:.*]] = qopt.iota
 // CHECK: %[[p:.*]] = qopt.broadcast %[[i]]
-// CHECK: %[[r:.*]] = qopt.rotary %arg0 at %[[p]] frequencies [1.000000e+00, 5.000000e-01] scale 2.000000e+00 interleaved :
+// CHECK: %[[r:.*]] = qopt.rotary %arg0 at %[[p]] frequencies [1.00000000e+00, 5.00000000e-01] scale 2.000000e+00 interleaved :
 // CHECK-NEXT: return %[[r]]
 func.func @interleaved(%x: tensor<?x?x2x6xf32> {qopt.dims = #x}) -> tensor<?x?x2x6xf32> attributes {qopt.symbols = #s} {
   %f = qopt.constant dense<[1.0, 0.5]> : tensor<2xf32>

@@ -1,0 +1,44 @@
+//===- Compile.h - from a model to an artefact ------------------------------------------------===//
+#ifndef QOPT_PIPELINES_COMPILE_H
+#define QOPT_PIPELINES_COMPILE_H
+
+#include "qopt/Pipelines/Levels.h"
+
+namespace qopt {
+
+struct CompileOptions {
+  /// An ONNX file, a folder that holds one, or, with StartFrom, MLIR text of a level.
+  std::string Model;
+  /// The artefact, or with StopAfter the text of a level; empty: `<model name>.qopt` (or .mlir) in the current folder.
+  std::string Output;
+  LevelOptions Levels;
+  std::optional<Level> StartFrom, StopAfter;
+  /// Where the sources of a StartFrom file lie; empty: its own folder.
+  std::string Sources;
+  /// Folder that gets the text of every level; empty: none.
+  std::string DumpLevels;
+  std::vector<InsertedPass> Inserted;
+  bool Force = false, Quiet = false;
+  unsigned Threads = 1;
+};
+
+/// What was made; sizes in bytes.
+struct CompileReport {
+  std::string Output;
+  /// Of all weights as the model's files hold them, and as the artefact does.
+  int64_t SourceBytes = 0, WeightBytes = 0;
+  int64_t CodeBytes = 0, ArenaBytes = 0;
+  /// The text that --explain prints.
+  std::string Explanation;
+  /// Whether codes of 4 bits or fewer were computed without calibration.
+  bool Uncalibrated = false;
+  double Seconds = 0;
+};
+
+/// Compiles; without success nothing is left behind. Diagnostics of passes go to the context's handlers (the message of
+/// the status then only says which phase failed).
+Result<CompileReport> compileModel(mlir::MLIRContext &Context, const CompileOptions &Options);
+
+} // namespace qopt
+
+#endif // QOPT_PIPELINES_COMPILE_H

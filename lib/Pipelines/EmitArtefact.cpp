@@ -1,0 +1,151 @@
+#include "EmitArtefact.h"
+
+#include "qopt/Analysis/DimAnalysis.h"
+#include "qopt/Analysis/WeightPacker.h"
+#include "qopt/Package/ArtefactWriter.h"
+
+#include <atomic>
+
+using namespace mlir;
+using namespace qopt;
+
+//===- Manifest -------------------------------------------------------------------------------===//
+
+static std::string typeName(Type Ty) {
+  std::string Text;
+  llvm::raw_string_ostream(Text) << Ty;
+  return Text;
+}
+
+/// Weights that the program reads, in the order of their first launch.
+static SmallVector<WeightOp> getUsedWeights(ModuleOp Module) {
+  llvm::SetVector<WeightOp> Used;
+  Module.walk([&](qkernel::LaunchOp Launch) {
+    for (Value Operand : Launch.getOperands())
+      if (auto Use = Operand.getDefiningOp<UseWeightOp>())
+        Used.insert(Module.lookupSymbol<WeightOp>(Use.getWeight()));
+  });
+  return Used.takeVector();
+}
+
+static artefact::WeightRecord makeRecord(WeightOp Weight) {
+  auto Ty = cast<RankedTensorType>(Weight.getType());
+  artefact::WeightRecord Record;
+  Record.Name = Weight.getSymName().str();
+  Record.Shape.assign(Ty.getShape().begin(), Ty.getShape().end());
+  Record.Matrix = Ty.getRank() == 2;
+  if (StoredTypeInterface Stored = getStoredElementType(Ty)) {
+    Record.Stored = "i" + std::to_string(Stored.getCodeBits());
+    Record.Group = Stored.getGroupSize();
+    Record.Symmetric = !Stored.hasZeroPoint();
+    Record.ScaleType = typeName(Stored.getScaleType());
+    Record.Scheme = Weight.getScheme()->str();
+  } else {
+    Record.Stored = typeName(Ty.getElementType());
+  }
+  Record.Reason = Weight.getPrecision() ? Weight.getPrecision()->getReason().str() : "as in the file";
+  Record.Bytes = cast<qkernel::WeightLayoutInterface>(*Weight.getLayout()).getByteSize(Ty);
+  if (auto Origin = Weight.getOrigin())
+    Record.Source.push_back(Origin->str());
+  return Record;
+}
+
+static std::vector<std::string> signatureShape(const artefact::Program &Program, const artefact::Buffer &Buffer) {
+  std::vector<std::string> Shape;
+  for (const Expression &Dim : Buffer.Shape) {
+    if (Dim.kind() == Expression::Kind::Constant)
+      Shape.push_back(std::to_string(Dim.value()));
+    else
+      Shape.push_back(Dim.kind() == Expression::Kind::Symbol ? Program.Symbols[Dim.value()].Name : "?");
+  }
+  return Shape;
+}
+
+/// Bytes that every further token of a row adds to the caches.
+static std::optional<artefact::KvRecord> makeKvRecord(func::FuncOp Entry) {
+  std::optional<artefact::KvRecord> Record;
+  for (Type Ty : Entry.getArgumentTypes())
+    if (auto Cache = dyn_cast<KVCacheType>(Ty)) {
+      if (!Record)
+        Record = artefact::KvRecord{typeName(Cache.getKey()), typeName(Cache.getValue()), 0};
+      Record->BytesPerToken += Cache.getHeads() * Cache.getHeadSize() *
+                               (Cache.getKey().getIntOrFloatBitWidth() + Cache.getValue().getIntOrFloatBitWidth()) / 8;
+    }
+  return Record;
+}
+
+FailureOr<artefact::Manifest> qopt::makeManifest(ModuleOp Module, const Target &Target,
+                                                 const artefact::Program &Program) {
+  auto Entry = findEntry(Module);
+  if (failed(Entry))
+    return failure();
+  artefact::Manifest Manifest;
+  auto Kind = (*Entry)->getAttrOfType<StringAttr>("qopt.kind");
+  bool Decoder = Kind && Kind.getValue() == "decoder";
+  Manifest.Kind = Decoder ? artefact::ProgramKind::Decoder : artefact::ProgramKind::Graph;
+  Manifest.Target = Target.getName().str();
+  if (auto Context = (*Entry)->getAttrOfType<IntegerAttr>("qopt.context"); Context && Decoder)
+    Manifest.Context = Context.getInt();
+  for (const artefact::Symbol &Symbol : Program.Symbols) {
+    if (StringRef(Symbol.Name).starts_with("batch"))
+      Manifest.Batch = Symbol.Range.Max;
+    if (Symbol.Name == "tokens" && Decoder)
+      Manifest.Chunk = Symbol.Range.Max;
+  }
+  for (const artefact::Buffer &Buffer : Program.Buffers) {
+    artefact::SignatureValue Value{Buffer.Name, Buffer.Type, signatureShape(Program, Buffer)};
+    if (Buffer.Kind == artefact::BufferKind::Input)
+      Manifest.Inputs.push_back(Value);
+    else if (Buffer.Kind == artefact::BufferKind::Output)
+      Manifest.Outputs.push_back(Value);
+    if (Decoder && Buffer.Kind == artefact::BufferKind::Output && Buffer.Name == "logits")
+      Manifest.Vocabulary = Buffer.Shape.back().value();
+  }
+  Manifest.FloatType = "f32";
+  for (WeightOp Weight : getUsedWeights(Module)) {
+    Manifest.Weights.push_back(makeRecord(Weight));
+    if (Manifest.Weights.back().Matrix)
+      Manifest.FloatType = typeName(cast<SourceAttr>(Weight.getSources()[0]).getType().getElementType());
+  }
+  Manifest.Kv = makeKvRecord(*Entry);
+  return Manifest;
+}
+
+//===- Weights and folder ---------------------------------------------------------------------===//
+
+static Status writeWeights(ArtefactInputs &Inputs, ArtefactWriter &Writer, Progress &Log) {
+  SmallVector<WeightOp> Weights = getUsedWeights(Inputs.Module);
+  std::vector<TensorDeclaration> Declarations;
+  int64_t Total = 0;
+  for (const artefact::WeightRecord &Record : Inputs.Manifest.Weights) {
+    Declarations.push_back({Record.Name, Record.Bytes});
+    Total += Record.Bytes;
+  }
+  if (Status Error = Writer.declareWeights(Declarations); !Error.ok())
+    return Error;
+  SchemeRegistry Schemes;
+  registerAllSchemes(Schemes);
+  std::atomic<int64_t> Done{0};
+  for (auto [Index, Weight] : llvm::enumerate(Weights)) {
+    auto Sink = [&, Index = Index, Name = Weight.getSymName()](int64_t Offset, ArrayRef<char> Bytes) {
+      Log.update(Name, Done += Bytes.size(), Total);
+      return Writer.writeWeight(Index, Offset, Bytes.data(), Bytes.size());
+    };
+    auto Layout = cast<qkernel::WeightLayoutInterface>(*Weight.getLayout());
+    if (Status Error = packWeight(Weight, Layout, Schemes, Inputs.Sources, Inputs.Threads, Sink); !Error.ok())
+      return Error;
+  }
+  return Status();
+}
+
+Status qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Path, FolderWriter::Existing Policy,
+                           Progress &Log) {
+  auto Writer = ArtefactWriter::create(Path, Policy);
+  if (!Writer)
+    return Writer.status();
+  if (Status Error = writeWeights(Inputs, *Writer, Log); !Error.ok())
+    return Error;
+  if (Status Error = Writer->addFile(Inputs.Code.FileName, Inputs.Code.Bytes); !Error.ok())
+    return Error;
+  return Writer->commit(Inputs.Program, std::move(Inputs.Manifest));
+}

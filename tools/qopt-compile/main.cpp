@@ -1,0 +1,255 @@
+// qopt-compile: turns an ONNX model into an artefact.
+#include "qopt/Pipelines/Compile.h"
+#include "qopt/Pipelines/Plugins.h"
+#include "qopt/Pipelines/Register.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+#include <thread>
+
+using namespace qopt;
+namespace cl = llvm::cl;
+
+namespace {
+/// The flags of this tool alone: LLVM's own are forgotten before these are made.
+struct Flags {
+  cl::OptionCategory FormatOptions{"Format"}, SizeOptions{"Sizes"}, LevelFlags{"Levels and passes"}, OutputOptions{"Output"};
+  cl::opt<std::string> Model{cl::Positional, cl::desc("MODEL"), cl::cat(OutputOptions)};
+  cl::opt<std::string> Output{"o", cl::desc("Artefact, or text with --stop-after"), cl::value_desc("path"), cl::cat(OutputOptions)};
+  cl::opt<bool> Force{"force", cl::desc("Replace an existing artefact"), cl::cat(OutputOptions)};
+  cl::opt<std::string> TargetName{"target", cl::init("cpu"), cl::desc("cpu"), cl::cat(FormatOptions)};
+  cl::opt<bool> F32{"f32", cl::desc("Weights and cache in f32"), cl::cat(FormatOptions)};
+  cl::opt<bool> F16{"f16", cl::desc("Weights and cache in f16"), cl::cat(FormatOptions)};
+  cl::opt<bool> BF16{"bf16", cl::desc("Weights and cache in bf16"), cl::cat(FormatOptions)};
+  cl::opt<bool> W8A16{"w8a16", cl::desc("8-bit weights"), cl::cat(FormatOptions)};
+  cl::opt<bool> W4A16{"w4a16", cl::desc("4-bit weights in the blocks, 8-bit head and embedding"), cl::cat(FormatOptions)};
+  cl::opt<std::string> GroupSize{"group-size", cl::desc("32, 64, 128 or channel"), cl::value_desc("n"), cl::cat(FormatOptions)};
+  cl::opt<bool> Symmetric{"symmetric", cl::desc("No zero points (default)"), cl::cat(FormatOptions)};
+  cl::opt<bool> Asymmetric{"asymmetric", cl::desc("A zero point for every group"), cl::cat(FormatOptions)};
+  cl::opt<std::string> SchemeName{"scheme", cl::init("rtn"), cl::desc("What computes the codes"), cl::value_desc("name"), cl::cat(FormatOptions)};
+  cl::opt<std::string> Head{"head", cl::desc("f32, f16, bf16, int8 or int4"), cl::value_desc("type"), cl::cat(FormatOptions)};
+  cl::opt<std::string> Embedding{"embedding", cl::desc("The same for the embedding"), cl::value_desc("type"), cl::cat(FormatOptions)};
+  cl::opt<std::string> KV{"kv", cl::desc("f32, f16 or bf16"), cl::value_desc("type"), cl::cat(FormatOptions)};
+  cl::opt<int64_t> Context{"context", cl::init(0), cl::desc("Tokens per row (the model's limit, or 4096)"), cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<int64_t> Batch{"batch", cl::init(1), cl::desc("Rows (1)"), cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<int64_t> Chunk{"chunk", cl::init(0), cl::desc("Tokens of a prefill step (128)"), cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("Threads (all)"), cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<std::string> StopAfter{"stop-after", cl::desc("model, quantized or kernels"), cl::value_desc("level"), cl::cat(LevelFlags)};
+  cl::opt<std::string> StartFrom{"start-from", cl::desc("MODEL is the text of this level"), cl::value_desc("level"), cl::cat(LevelFlags)};
+  cl::opt<std::string> Sources{"sources", cl::desc("Folder or model that the text's weights lie in"), cl::value_desc("path"), cl::cat(LevelFlags)};
+  cl::opt<std::string> DumpLevels{"dump-levels", cl::desc("Write the text of every level there"), cl::value_desc("folder"), cl::cat(LevelFlags)};
+  cl::list<std::string> InsertPass{"insert-pass", cl::desc("<before|after>:<level>:<pass>"), cl::value_desc("where"), cl::cat(LevelFlags)};
+  cl::list<std::string> PassPlugins{"load-pass-plugin", cl::desc("Shared library with passes and lowerings"), cl::value_desc("file"), cl::cat(LevelFlags)};
+  cl::list<std::string> DialectPlugins{"load-dialect-plugin", cl::desc("Shared library with dialects"), cl::value_desc("file"), cl::cat(LevelFlags)};
+  cl::opt<bool> NoFuse{"no-fuse", cl::desc("Every operation is a kernel of its own"), cl::cat(LevelFlags)};
+  cl::opt<bool> Explain{"explain", cl::desc("Print what was decided and why"), cl::cat(OutputOptions)};
+  cl::opt<bool> Quiet{"quiet", cl::desc("Print errors only"), cl::cat(OutputOptions)};
+  cl::opt<std::string> Json{"json", cl::desc("Write a report; - is standard output"), cl::value_desc("file"), cl::cat(OutputOptions)};
+};
+} // namespace
+
+static Flags &flags() {
+  static Flags Instance;
+  return Instance;
+}
+
+
+static constexpr const char *Overview = R"(qopt-compile: from an ONNX model to a quantized program
+
+  qopt-compile model.onnx --target=cpu --w4a16
+  qopt-compile model.onnx --w8a16 --kv=f16 --context 2048 -o small.qopt
+  qopt-compile model.onnx --w4a16 --stop-after=quantized -o model.mlir
+
+exit codes: 0 ok, 1 compile failed, 2 usage, 3 bad or unsafe input, 4 unsupported, 5 budget missed, 6 resource limit, 70 internal
+)";
+
+/// "int8" as the passes spell it.
+static std::string internalFormat(llvm::StringRef Format) {
+  return Format.starts_with("int") ? "i" + Format.drop_front(3).str() : Format.str();
+}
+
+static Result<std::string> chooseFormat() {
+  std::string Chosen;
+  for (auto [Flag, Format] : {std::pair(&flags().F32, "f32"), {&flags().F16, "f16"}, {&flags().BF16, "bf16"}, {&flags().W8A16, "i8"}, {&flags().W4A16, "i4"}}) {
+    if (!*Flag)
+      continue;
+    if (!Chosen.empty())
+      return makeError(StatusCode::Usage, "choose one of --f32 --f16 --bf16 --w8a16 --w4a16");
+    Chosen = Format;
+  }
+  return Chosen;
+}
+
+static Result<int64_t> parseGroup() {
+  if (flags().GroupSize.empty())
+    return int64_t(-1);
+  if (flags().GroupSize == "channel")
+    return int64_t(0);
+  if (flags().GroupSize == "32" || flags().GroupSize == "64" || flags().GroupSize == "128")
+    return int64_t(std::stoi(flags().GroupSize));
+  return makeError(StatusCode::Usage, "--group-size=", flags().GroupSize.getValue(), ": expected 32, 64, 128 or channel");
+}
+
+/// With a format flag the cache has 16 bits unless asked: the flag's own 16-bit type, f16 for integer weights.
+static std::string defaultKV(llvm::StringRef Format) {
+  return Format.starts_with("i") ? "f16" : Format.str();
+}
+
+static Status checkChoice(const char *Flag, const std::string &Value, llvm::ArrayRef<const char *> Known) {
+  if (Value.empty() || llvm::is_contained(Known, Value))
+    return Status();
+  return makeError(StatusCode::Usage, Flag, "=", Value, ": expected ", llvm::join(Known, ", "));
+}
+
+static Status fillLevels(LevelOptions &Levels) {
+  auto Format = chooseFormat();
+  if (!Format)
+    return Format.status();
+  auto Group = parseGroup();
+  if (!Group)
+    return Group.status();
+  for (Status Error : {checkChoice("--head", flags().Head, {"f32", "f16", "bf16", "int8", "int4"}),
+                       checkChoice("--embedding", flags().Embedding, {"f32", "f16", "bf16", "int8", "int4"}),
+                       checkChoice("--kv", flags().KV, {"f32", "f16", "bf16"})})
+    if (!Error.ok())
+      return Error;
+  if (flags().Symmetric && flags().Asymmetric)
+    return makeError(StatusCode::Usage, "choose one of --symmetric and --asymmetric");
+  if (flags().Context < 0 || flags().Batch < 1 || flags().Chunk < 0)
+    return makeError(StatusCode::Usage, "--context, --batch and --chunk take positive numbers");
+  Levels.Weights = *Format;
+  Levels.Head = internalFormat(flags().Head);
+  Levels.Embedding = internalFormat(flags().Embedding);
+  Levels.KV = flags().KV.empty() ? defaultKV(*Format) : flags().KV.getValue();
+  Levels.Group = *Group;
+  Levels.Asymmetric = flags().Asymmetric;
+  Levels.Scheme = flags().SchemeName;
+  Levels.Reason = *Format == "i4" ? "--w4a16" : *Format == "i8" ? "--w8a16" : Format->empty() ? "option" : "--" + *Format;
+  Levels.Context = flags().Context;
+  Levels.Batch = flags().Batch;
+  Levels.Chunk = flags().Chunk;
+  Levels.Fuse = !flags().NoFuse;
+  Levels.Target = flags().TargetName;
+  return Status();
+}
+
+static Status fillLevel(const char *Flag, const std::string &Text, std::optional<Level> &Result) {
+  if (Text.empty())
+    return Status();
+  Result = parseLevel(Text);
+  if (!Result || *Result == Level::Code)
+    return makeError(StatusCode::Usage, Flag, "=", Text, ": expected model, quantized or kernels");
+  return Status();
+}
+
+namespace {
+/// What was given, as plain values: linking resets every option of the process.
+struct Request {
+  CompileOptions Compile;
+  std::vector<std::string> DialectPlugins, PassPlugins;
+  std::string Json;
+  bool Explain = false;
+};
+} // namespace
+
+static Result<Request> readRequest() {
+  Request Given;
+  CompileOptions &Options = Given.Compile;
+  if (flags().Model.empty())
+    return makeError(StatusCode::Usage, "no MODEL given; see --help");
+  Options.Model = flags().Model;
+  Options.Output = flags().Output;
+  Options.Sources = flags().Sources;
+  Options.DumpLevels = flags().DumpLevels;
+  Options.Force = flags().Force;
+  Options.Quiet = flags().Quiet;
+  Options.Threads = flags().Threads ? flags().Threads : std::max(1u, std::thread::hardware_concurrency());
+  for (Status Error : {fillLevels(Options.Levels), fillLevel("--stop-after", flags().StopAfter, Options.StopAfter),
+                       fillLevel("--start-from", flags().StartFrom, Options.StartFrom)})
+    if (!Error.ok())
+      return Error;
+  for (const std::string &Text : flags().InsertPass) {
+    auto Inserted = parseInsertedPass(Text);
+    if (!Inserted)
+      return Inserted.status();
+    Options.Inserted.push_back(*Inserted);
+  }
+  Given.DialectPlugins = flags().DialectPlugins;
+  Given.PassPlugins = flags().PassPlugins;
+  Given.Json = flags().Json;
+  Given.Explain = flags().Explain;
+  return Given;
+}
+
+static Status writeJson(const std::string &Path, const CompileReport &Report) {
+  llvm::json::Object Object{{"output", Report.Output},           {"source_bytes", Report.SourceBytes},
+                            {"weight_bytes", Report.WeightBytes}, {"code_bytes", Report.CodeBytes},
+                            {"arena_bytes", Report.ArenaBytes},   {"seconds", Report.Seconds}};
+  std::error_code Error;
+  llvm::ToolOutputFile File(Path, Error, llvm::sys::fs::OF_None);
+  if (Error)
+    return makeError(StatusCode::Failed, Path, ": ", Error.message());
+  File.os() << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(Object)));
+  File.keep();
+  return Status();
+}
+
+static void printClosing(const std::string &Model, const CompileReport &Report) {
+  llvm::errs() << Report.Output << ": weights " << Report.SourceBytes << " -> " << Report.WeightBytes << " bytes";
+  if (Report.SourceBytes)
+    llvm::errs() << llvm::format(" (%.2f of the file)", double(Report.WeightBytes) / double(Report.SourceBytes));
+  llvm::errs() << ", code " << Report.CodeBytes << " bytes\n";
+  if (Report.Uncalibrated)
+    llvm::errs() << "note: 4-bit codes were rounded without calibration; measure what that costs\n";
+  llvm::errs() << "evaluate: qopt-eval " << Report.Output << " --reference " << Model << " --tokens tokens.npy\n";
+}
+
+static int fail(const Status &Error) {
+  llvm::errs() << "error: " << Error.message() << "\n";
+  return Error.exitCode();
+}
+
+int main(int Argc, char **Argv) {
+  llvm::InitLLVM Init(Argc, Argv);
+  cl::ResetCommandLineParser();
+  flags();
+  std::string Problem;
+  llvm::raw_string_ostream ProblemStream(Problem);
+  if (!cl::ParseCommandLineOptions(Argc, Argv, Overview, &ProblemStream))
+    return fail(Status(StatusCode::Usage, llvm::StringRef(Problem).trim().str()));
+  auto Given = readRequest();
+  if (!Given)
+    return fail(Given.status());
+
+  mlir::DialectRegistry Registry;
+  registerAllDialects(Registry);
+  registerAllPasses();
+  for (const std::string &File : Given->DialectPlugins)
+    if (Status Error = loadDialectPlugin(File, Registry); !Error.ok())
+      return fail(Error);
+  for (const std::string &File : Given->PassPlugins)
+    if (Status Error = loadPassPlugin(File); !Error.ok())
+      return fail(Error);
+  registerAllTargets();
+  mlir::MLIRContext MLIR(Registry);
+  auto Report = compileModel(MLIR, Given->Compile);
+  if (!Report)
+    return fail(Report.status());
+  if (Given->Explain)
+    llvm::outs() << Report->Explanation;
+  if (!Given->Json.empty())
+    if (Status Error = writeJson(Given->Json, *Report); !Error.ok())
+      return fail(Error);
+  if (!Given->Compile.Quiet && Given->Compile.StopAfter)
+    llvm::errs() << Report->Output << "\n";
+  else if (!Given->Compile.Quiet)
+    printClosing(Given->Compile.Model, *Report);
+  return 0;
+}

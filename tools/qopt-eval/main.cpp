@@ -1,0 +1,214 @@
+// qopt-eval: memory and speed won, quality lost.
+#include "Reference.h"
+
+#include "qopt/Evaluate/Measure.h"
+#include "qopt/Runtime/MemorySampler.h"
+#include "qopt/Runtime/Program.h"
+#include "qopt/Support/Progress.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace qopt;
+namespace cl = llvm::cl;
+
+namespace {
+/// The flags of this tool alone: LLVM's own are forgotten before these are made.
+struct Flags {
+  cl::OptionCategory General{"Options"};
+  cl::list<std::string> Artefacts{cl::Positional, cl::desc("out.qopt ..."), cl::cat(General)};
+  cl::opt<std::string> Reference{"reference", cl::desc("Float model.onnx, or an .npz of --save-reference"), cl::value_desc("file"), cl::cat(General)};
+  cl::opt<std::string> Tokens{"tokens", cl::desc("Token ids, int32 or int64"), cl::value_desc("t.npy"), cl::cat(General)};
+  cl::opt<int64_t> Window{"window", cl::init(256), cl::desc("Tokens of a window (256)"), cl::value_desc("n"), cl::cat(General)};
+  cl::opt<int64_t> Limit{"limit", cl::init(0), cl::desc("Tokens to use (all)"), cl::value_desc("n"), cl::cat(General)};
+  cl::opt<std::string> SaveReference{"save-reference", cl::desc("Write the reference's logits"), cl::value_desc("f.npz"), cl::cat(General)};
+  cl::opt<bool> Compare{"compare", cl::desc("Print the table of all artefacts; the first line is the reference"), cl::cat(General)};
+  cl::opt<bool> NoSpeed{"no-speed", cl::desc("Leave tokens per second unmeasured"), cl::cat(General)};
+  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("Threads (all)"), cl::value_desc("n"), cl::cat(General)};
+  cl::opt<bool> Quiet{"quiet", cl::desc("No progress"), cl::cat(General)};
+  cl::opt<std::string> Json{"json", cl::desc("Write a report; - is standard output"), cl::value_desc("file"), cl::cat(General)};
+};
+} // namespace
+
+static Flags &flags() {
+  static Flags Instance;
+  return Instance;
+}
+
+/// What was given, as plain values: linking the reference's code resets every option of the process.
+struct Request {
+  std::vector<std::string> Artefacts;
+  std::string Reference, Tokens, SaveReference, Json;
+  int64_t Window = 0, Limit = 0;
+  bool Compare = false, NoSpeed = false, Quiet = false;
+  unsigned Threads = 0;
+};
+
+static Request readRequest(Flags &Given) {
+  Request Result;
+  Result.Artefacts = Given.Artefacts;
+  Result.Reference = Given.Reference;
+  Result.Tokens = Given.Tokens;
+  Result.SaveReference = Given.SaveReference;
+  Result.Json = Given.Json;
+  Result.Window = Given.Window;
+  Result.Limit = Given.Limit;
+  Result.Compare = Given.Compare;
+  Result.NoSpeed = Given.NoSpeed;
+  Result.Quiet = Given.Quiet;
+  Result.Threads = Given.Threads;
+  return Result;
+}
+
+static constexpr const char *Overview = R"(qopt-eval: memory and speed won, quality lost
+
+  qopt-eval out.qopt --reference model.onnx --tokens tokens.npy
+  qopt-eval --compare f32.qopt w8.qopt w4.qopt --reference model.onnx --tokens tokens.npy --json table.json
+
+exit codes: 0 ok, 1 failed, 2 usage, 3 bad or unsafe input, 4 unsupported, 5 budget missed, 6 resource limit, 70 internal
+)";
+
+static int fail(const Status &Error) {
+  llvm::errs() << "error: " << Error.message() << "\n";
+  return Error.exitCode();
+}
+
+static Result<std::shared_ptr<runtime::Program>> load(const std::string &Path, unsigned Threads) {
+  runtime::DeviceOptions Options;
+  Options.Threads = int(Threads);
+  return runtime::Program::load(Path, Options);
+}
+
+/// Everything about one decoder; `ReferenceSource` may be null.
+static Result<Measurement> measureDecoder(const Request &Given, const std::string &Name, std::shared_ptr<runtime::Program> Program,
+                                          LogitSource *ReferenceSource, const std::optional<TokenWindows> &Windows,
+                                          Progress &Log) {
+  Measurement Result;
+  Result.Name = Name;
+  Result.Batch = 1;
+  measureSizes(*Program, Result);
+  // Memory is that of running the artefact, so it is sampled apart from the reference's.
+  if (!Given.NoSpeed) {
+    runtime::MemorySampler Sampler;
+    auto Speed = measureSpeed(Program, /*Prompt=*/128, /*Tokens=*/64);
+    if (!Speed)
+      return Speed.status();
+    Result.Speed = *Speed;
+    Result.PeakPrivateBytes = Sampler.peakPrivateBytes();
+  }
+  if (Windows) {
+    auto Source = openArtefactSource(Program, Windows->Window);
+    if (!Source)
+      return Source.status();
+    auto Quality = evaluateQuality(**Source, ReferenceSource, *Windows,
+                                   [&](int64_t Index) { Log.update(Name, Index + 1, Windows->count()); });
+    if (!Quality)
+      return Quality.status();
+    Result.Quality = *Quality;
+  }
+  return Result;
+}
+
+static void printMeasurement(const Measurement &Line) {
+  llvm::json::Object Object = toJson(Line);
+  for (const auto &Entry : Object)
+    llvm::outs() << llvm::formatv("{0,-24} {1}\n", Entry.first, Entry.second);
+}
+
+static Status writeJson(const std::string &Path, llvm::json::Value Value) {
+  std::error_code Error;
+  llvm::ToolOutputFile File(Path, Error, llvm::sys::fs::OF_None);
+  if (Error)
+    return makeError(StatusCode::Failed, Path, ": ", Error.message());
+  File.os() << llvm::formatv("{0:2}\n", Value);
+  File.keep();
+  return Status();
+}
+
+static Status checkRequest(const Request &Given) {
+  if (Given.Artefacts.empty())
+    return makeError(StatusCode::Usage, "no artefact given; see --help");
+  if (Given.Artefacts.size() > 1 && !Given.Compare)
+    return makeError(StatusCode::Usage, "several artefacts are compared with --compare");
+  if (Given.Tokens.empty() && (!Given.Reference.empty() || !Given.SaveReference.empty()))
+    return makeError(StatusCode::Usage, "--reference and --save-reference need --tokens");
+  if (Given.Reference.empty() && !Given.SaveReference.empty())
+    return makeError(StatusCode::Usage, "--save-reference needs --reference");
+  return Status();
+}
+
+static Result<std::vector<Measurement>> measureAll(const Request &Given) {
+  std::optional<TokenWindows> Windows;
+  if (!Given.Tokens.empty()) {
+    auto Read = readTokens(Given.Tokens, Given.Window, Given.Limit);
+    if (!Read)
+      return Read.status();
+    Windows = std::move(*Read);
+  }
+  Progress Log(Given.Artefacts.size() + !Given.Reference.empty() + (Given.Compare && !Given.Reference.empty()), Given.Quiet);
+  std::vector<Measurement> Lines;
+  std::unique_ptr<FloatReference> Float;
+  if (!Given.Reference.empty()) {
+    Log.phase("reference " + Given.Reference);
+    auto Opened = FloatReference::open(Given.Reference, *Windows, Given.Threads);
+    if (!Opened)
+      return Opened.status();
+    Float = std::move(*Opened);
+    if (!Given.SaveReference.empty())
+      if (Status Error = saveLogits(Float->source(), *Windows, Given.SaveReference); !Error.ok())
+        return Error;
+    if (Given.Compare && Float->program()) {
+      Log.phase("baseline");
+      auto Line = measureDecoder(Given, llvm::sys::path::filename(Given.Reference).str(), Float->program(), &Float->source(), Windows, Log);
+      if (!Line)
+        return Line.status();
+      Lines.push_back(*Line);
+    }
+  }
+  for (const std::string &Path : Given.Artefacts) {
+    Log.phase(Path);
+    auto Program = load(Path, Given.Threads);
+    if (!Program)
+      return Program.status();
+    auto Line = measureDecoder(Given, llvm::sys::path::filename(Path).str(), *Program, Float ? &Float->source() : nullptr, Windows, Log);
+    if (!Line)
+      return Line.status().within(Path);
+    Lines.push_back(*Line);
+  }
+  return Lines;
+}
+
+int main(int Argc, char **Argv) {
+  llvm::InitLLVM Init(Argc, Argv);
+  cl::ResetCommandLineParser();
+  flags();
+  std::string Problem;
+  llvm::raw_string_ostream ProblemStream(Problem);
+  if (!cl::ParseCommandLineOptions(Argc, Argv, Overview, &ProblemStream))
+    return fail(Status(StatusCode::Usage, llvm::StringRef(Problem).trim().str()));
+  const Request Given = readRequest(flags());
+  if (Status Error = checkRequest(Given); !Error.ok())
+    return fail(Error);
+  auto Lines = measureAll(Given);
+  if (!Lines)
+    return fail(Lines.status());
+  if (!Given.Json.empty()) {
+    llvm::json::Array All;
+    for (const Measurement &Line : *Lines)
+      All.push_back(toJson(Line));
+    Status Error = Given.Compare ? writeJson(Given.Json, std::move(All)) : writeJson(Given.Json, toJson(Lines->front()));
+    if (!Error.ok())
+      return fail(Error);
+  }
+  if (Given.Json == "-")
+    return 0;
+  if (Given.Compare)
+    llvm::outs() << printTable(*Lines);
+  else
+    printMeasurement(Lines->front());
+  return 0;
+}
