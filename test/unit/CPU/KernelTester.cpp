@@ -45,8 +45,8 @@ bool test::hasIsa(StringRef Name) {
   return true;
 }
 
-KernelTester::KernelTester(std::string Text, std::vector<int64_t> SymbolValues)
-    : Symbols(std::move(SymbolValues)) {
+KernelTester::KernelTester(std::string Text, std::vector<std::vector<int64_t>> SymbolValues)
+    : SymbolSets(std::move(SymbolValues)), Symbols(SymbolSets.front()) {
   DialectRegistry Registry;
   registerAllDialects(Registry);
   Context.appendDialectRegistry(Registry);
@@ -277,6 +277,7 @@ std::vector<GuardedBuffer> KernelTester::makeBuffers() {
 //===- Running --------------------------------------------------------------------------------===//
 
 void KernelTester::prepareInputs() {
+  Inputs.clear();
   for (auto [I, Ty] : llvm::enumerate(Kernel.getArgumentTypes()))
     Inputs.push_back(randomInput(Ty, I));
   ReferenceRegistry Registry;
@@ -290,8 +291,7 @@ void KernelTester::prepareInputs() {
   Expected.assign(Results->begin(), Results->end());
 }
 
-void KernelTester::run() {
-  ASSERT_TRUE(Module);
+void KernelTester::compileKernel(KernelPlan &Plan, CompiledModule &Compiled) {
   CpuOptions Options;
   Options.Isas = Isas;
   std::unique_ptr<Target> Cpu = createCpuTarget(Options);
@@ -305,29 +305,42 @@ void KernelTester::run() {
     Kernel.setArgAttr(Argument, "qkernel.layout", Cpu->chooseLayout(Weight, {{Kernel, Argument}}));
     Weight.erase();
   }
-  auto Plan = Cpu->planKernel(Kernel);
-  ASSERT_TRUE(succeeded(Plan));
-  Lowering = Plan->Lowering;
-  Tables.assign(Plan->Tables.begin(), Plan->Tables.end());
-  ASSERT_NO_FATAL_FAILURE(prepareInputs());
-  auto Compiled = Cpu->compile(*Module);
-  ASSERT_TRUE(succeeded(Compiled));
-  if (ChecksBytes) {
-    auto Again = Cpu->compile(*Module);
-    ASSERT_TRUE(succeeded(Again));
-    EXPECT_TRUE(Compiled->Bytes == Again->Bytes) << "the same kernels gave other bytes";
-  }
+  auto Planned = Cpu->planKernel(Kernel);
+  ASSERT_TRUE(succeeded(Planned));
+  Plan = *Planned;
+  Lowering = Plan.Lowering;
+  Tables.assign(Plan.Tables.begin(), Plan.Tables.end());
+  auto First = Cpu->compile(*Module);
+  ASSERT_TRUE(succeeded(First));
+  Compiled = std::move(*First);
+  if (!ChecksBytes)
+    return;
+  auto Again = Cpu->compile(*Module);
+  ASSERT_TRUE(succeeded(Again));
+  EXPECT_TRUE(Compiled.Bytes == Again->Bytes) << "the same kernels gave other bytes";
+}
+
+void KernelTester::run() {
+  ASSERT_TRUE(Module);
+  KernelPlan Plan;
+  CompiledModule Compiled;
+  ASSERT_NO_FATAL_FAILURE(compileKernel(Plan, Compiled));
 
   std::string Path = testing::TempDir() + "qopt-cpu-" + std::to_string(getpid()) + ".so";
   std::error_code Error;
-  llvm::raw_fd_ostream(Path, Error) << Compiled->Bytes;
+  llvm::raw_fd_ostream(Path, Error) << Compiled.Bytes;
   ASSERT_FALSE(Error) << Error.message();
   void *Library = dlopen(Path.c_str(), RTLD_NOW | RTLD_LOCAL);
   llvm::sys::fs::remove(Path);
   ASSERT_TRUE(Library) << dlerror();
-  for (const KernelVariant &Variant : Compiled->Variants[Kernel.getSymName()])
-    if (hasIsa(Variant.Isa))
-      runVariant(Library, Variant, *Plan);
+  for (const std::vector<int64_t> &Set : SymbolSets) {
+    SCOPED_TRACE("symbols " + testing::PrintToString(Set));
+    Symbols = Set;
+    ASSERT_NO_FATAL_FAILURE(prepareInputs());
+    for (const KernelVariant &Variant : Compiled.Variants[Kernel.getSymName()])
+      if (hasIsa(Variant.Isa))
+        runVariant(Library, Variant, Plan);
+  }
   dlclose(Library);
 }
 

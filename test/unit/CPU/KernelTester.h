@@ -42,7 +42,10 @@ class KernelTester {
 public:
   /// `Text` is a module with one kernel; it may leave `qkernel.layout` to the target (weights are
   /// then chosen by `weights`).
-  KernelTester(std::string Text, std::vector<int64_t> SymbolValues);
+  /// The values of the symbols are for one run, or several of the same code.
+  KernelTester(std::string Text, std::vector<int64_t> SymbolValues)
+      : KernelTester(std::move(Text), std::vector<std::vector<int64_t>>{SymbolValues}) {}
+  KernelTester(std::string Text, std::vector<std::vector<int64_t>> SymbolValues);
   ~KernelTester();
 
   /// Arguments that are weights, in the layout that the target chooses.
@@ -65,6 +68,7 @@ public:
   std::string getLowering() const { return Lowering; }
 
 private:
+  void compileKernel(KernelPlan &Plan, CompiledModule &Compiled);
   void prepareInputs();
   ReferenceValue randomInput(mlir::Type Ty, unsigned Argument);
   std::vector<GuardedBuffer> makeBuffers();
@@ -78,6 +82,7 @@ private:
   mlir::MLIRContext Context;
   mlir::OwningOpRef<mlir::ModuleOp> Module;
   qkernel::KernelOp Kernel;
+  std::vector<std::vector<int64_t>> SymbolSets;
   std::vector<int64_t> Symbols;
   std::map<unsigned, std::vector<int64_t>> Integers;
   std::map<unsigned, std::vector<double>> Floats;

@@ -161,6 +161,7 @@ public:
   Value sqrt(Value X);
   Value pow(Value X, Value Y);
 
+  Value firstLane(Value Vector);
   /// Sum or maximum of all lanes, in an order that depends on nothing.
   Value sumLanes(Value Vector);
   Value maxLanes(Value Vector);
@@ -179,6 +180,9 @@ public:
   /// Maximum of the same.
   Value maxOver(Value Count, llvm::function_ref<Value(Value, int64_t)> Body);
   void ifThen(Value Condition, llvm::function_ref<void()> Then);
+  /// The value of the branch that is taken.
+  Value choose(Value Condition, mlir::Type Type, llvm::function_ref<Value()> Then,
+               llvm::function_ref<Value()> Else);
   void ifThenElse(Value Condition, llvm::function_ref<void()> Then,
                   llvm::function_ref<void()> Else);
 

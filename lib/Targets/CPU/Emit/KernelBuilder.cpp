@@ -250,7 +250,11 @@ static Value reduceLanes(KernelBuilder &B, Value Vector,
     Value C = vector::ShuffleOp::create(B, Vector, Vector, High);
     Vector = Combine(A, C);
   }
-  return vector::ExtractOp::create(B, Vector, ArrayRef<int64_t>{0});
+  return B.firstLane(Vector);
+}
+
+Value KernelBuilder::firstLane(Value Vector) {
+  return vector::ExtractOp::create(*this, Vector, ArrayRef<int64_t>{0});
 }
 
 Value KernelBuilder::sumLanes(Value Vector) {
@@ -335,4 +339,19 @@ void KernelBuilder::ifThenElse(Value Condition, function_ref<void()> Then,
   Then();
   setInsertionPointToStart(If.elseBlock());
   Else();
+}
+
+Value KernelBuilder::choose(Value Condition, Type Ty, function_ref<Value()> Then,
+                            function_ref<Value()> Else) {
+  auto If = scf::IfOp::create(*this, Ty, Condition, /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard Guard(*this);
+  auto Fill = [&](Block *Branch, function_ref<Value()> Body) {
+    setInsertionPointToStart(Branch);
+    // A branch that could not be emitted still has to be well formed.
+    Value Result = Body();
+    scf::YieldOp::create(*this, Result ? Result : constant(Ty, 0));
+  };
+  Fill(If.thenBlock(), Then);
+  Fill(If.elseBlock(), Else);
+  return If.getResult(0);
 }

@@ -54,8 +54,12 @@ static Value scaleByPower(KernelBuilder &B, Value X, Value N) {
   return B.mul(B.mul(X, powerOfTwo(B, Half)), powerOfTwo(B, B.sub(N, Half)));
 }
 
+static Value expOfDouble(KernelBuilder &B, Value X);
+
 Value KernelBuilder::exp(Value X) {
   Type Ty = X.getType();
+  if (getElementTypeOrSelf(Ty).isF64())
+    return expOfDouble(*this, X);
   // Comparisons are false for NaN, which so passes through.
   Value Clamped = select(compare(*this, arith::CmpFPredicate::OGT, X, 89.0), constant(Ty, 89.0), X);
   Clamped =

@@ -1,0 +1,425 @@
+// Every operation that no other lowering takes: correct first. An element of a result is computed
+// from elements of the operands, recursively, so that any list of operations compiles. A work item
+// is one row of one result.
+//
+// Operations that need a pass over an axis for each element (reduce, matmul, linear) run that loop
+// inside; softmax and attention, which would repeat it for every element, have files of their own.
+#include "qopt/Targets/CPU/Contraction.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+namespace {
+
+using Index = SmallVector<Value>;
+
+/// Computes single elements of the values of a kernel.
+class ElementReader {
+public:
+  explicit ElementReader(KernelBuilder &B) : B(B), Info(B.getInfo()) {}
+
+  /// Element `At` of `Of` as it is computed with; null after a diagnostic.
+  Value read(Value Of, const Index &At);
+
+private:
+  Value readArgument(Value Of, const Index &At);
+  Value readOperation(Operation *Op, const Index &At);
+  Value readElementwise(Operation *Op, const Index &At);
+  Value readConcat(ConcatOp Op, const Index &At, unsigned Input, Value Position);
+  Value readGather(GatherOp Op, const Index &At);
+  Value readSizes(AffineMap Values, Type Element, Value Position);
+  Value readIota(IotaOp Op, Value Position);
+  Value readTakeLast(TakeLastOp Op, const Index &At);
+  Value readSlice(SliceOp Op, const Index &At);
+  Value readReduce(ReduceOp Op, const Index &At);
+  Value readMatmul(MatmulOp Op, const Index &At);
+  Value readLinear(LinearOp Op, const Index &At);
+
+  /// The index in an operand that NumPy broadcasting reads for index `At` of the result.
+  Index broadcast(Value Operand, const Index &At);
+  Value linear(Value Of, const Index &At);
+  Index delinearize(Value Of, Value Position);
+  Value dim(Value Of, unsigned Axis) { return B.size(Info.getDims(Of)[Axis]); }
+  /// An i64 as a number of an element type.
+  Value fromIndex(Value Number, Type Element);
+  Value neutral(ReduceKind Kind, Type Ty);
+
+  KernelBuilder &B;
+  const KernelInfo &Info;
+};
+
+class GenericLowering : public CpuLowering {
+public:
+  StringRef getName() const override { return "generic"; }
+  /// Everything else is better.
+  int getBenefit() const override { return 0; }
+  bool match(const KernelInfo &Kernel, std::string &Reason) const override;
+  KernelPlan plan(const KernelInfo &Kernel) const override;
+  LogicalResult emit(KernelBuilder &B) const override;
+};
+
+} // namespace
+
+//===- Indices --------------------------------------------------------------------------------===//
+
+Index ElementReader::broadcast(Value Operand, const Index &At) {
+  ArrayRef<AffineExpr> Dims = Info.getDims(Operand);
+  Index Result(ArrayRef<Value>(At).take_back(Dims.size()));
+  for (auto [Axis, Size] : llvm::enumerate(Dims))
+    if (Size == Info.constant(1))
+      Result[Axis] = B.index(0);
+  return Result;
+}
+
+Value ElementReader::linear(Value Of, const Index &At) {
+  Value Result = B.index(0);
+  for (auto [Axis, Position] : llvm::enumerate(At))
+    Result = B.add(B.mul(Result, dim(Of, Axis)), Position);
+  return Result;
+}
+
+Index ElementReader::delinearize(Value Of, Value Position) {
+  Index Result(Info.getDims(Of).size());
+  for (size_t Axis = Result.size(); Axis-- > 0;) {
+    Result[Axis] = B.rem(Position, dim(Of, Axis));
+    Position = B.div(Position, dim(Of, Axis));
+  }
+  return Result;
+}
+
+Value ElementReader::fromIndex(Value Number, Type Element) {
+  Type Ty = B.getComputeType(Element);
+  if (isa<FloatType>(Ty))
+    return arith::SIToFPOp::create(B, Ty, Number);
+  if (Ty == Number.getType())
+    return Number;
+  return arith::TruncIOp::create(B, Ty, Number);
+}
+
+//===- Elements -------------------------------------------------------------------------------===//
+
+Value ElementReader::read(Value Of, const Index &At) {
+  if (isa<BlockArgument>(Of))
+    return readArgument(Of, At);
+  if (auto Constant = Of.getDefiningOp<ConstantOp>()) {
+    Type Element = cpu::getElementType(Of);
+    return B.loadScalar(B.element(B.constantTable(Constant.getValue()), linear(Of, At), Element),
+                        Element);
+  }
+  return readOperation(Of.getDefiningOp(), At);
+}
+
+Value ElementReader::readArgument(Value Of, const Index &At) {
+  Type Element = cpu::getElementType(Of);
+  if (isa_and_nonnull<qkernel::PanelLayoutAttr>(Info.getLayout(Of))) {
+    PanelWeight Weight(cast<RankedTensorType>(Of.getType()));
+    Value Panel =
+        B.bytes(B.getArgument(Of), B.mul(B.div(At[0], PanelRows), Weight.getPanelBytes()));
+    return Weight.loadElement(B, Panel, B.rem(At[0], PanelRows), At[1]);
+  }
+  if (getStoredElementType(Of.getType())) {
+    Info.getKernel().emitError("reads a stored weight that does not lie in panels");
+    return nullptr;
+  }
+  return B.loadScalar(B.element(B.getArgument(Of), linear(Of, At), Element), Element);
+}
+
+Value ElementReader::readElementwise(Operation *Op, const Index &At) {
+  SmallVector<Value> Operands;
+  for (Value Operand : Op->getOperands()) {
+    Value Number = read(Operand, broadcast(Operand, At));
+    if (!Number)
+      return nullptr;
+    // The functions are written for vectors.
+    Operands.push_back(B.splat(Number, 1));
+  }
+  FailureOr<Value> Result = emitElementwise(B, Op, Operands);
+  return failed(Result) ? Value() : B.firstLane(*Result);
+}
+
+Value ElementReader::readOperation(Operation *Op, const Index &At) {
+  if (isElementwise(Op))
+    return readElementwise(Op, At);
+  return llvm::TypeSwitch<Operation *, Value>(Op)
+      .Case<ReshapeOp>([&](ReshapeOp Reshape) {
+        Value Input = Reshape.getInput();
+        return read(Input, delinearize(Input, linear(Reshape, At)));
+      })
+      .Case<BroadcastOp>([&](BroadcastOp Broadcast) {
+        return read(Broadcast.getInput(), broadcast(Broadcast.getInput(), At));
+      })
+      .Case<TransposeOp>([&](TransposeOp Transpose) {
+        Index From(At.size());
+        for (auto [Axis, Input] : llvm::enumerate(Transpose.getPermutation()))
+          From[Input] = At[Axis];
+        return read(Transpose.getInput(), From);
+      })
+      .Case<SliceOp>([&](SliceOp Slice) { return readSlice(Slice, At); })
+      .Case<ConcatOp>(
+          [&](ConcatOp Concat) { return readConcat(Concat, At, 0, At[Concat.getAxis()]); })
+      .Case<GatherOp>([&](GatherOp Gather) { return readGather(Gather, At); })
+      .Case<IotaOp>([&](IotaOp Iota) { return readIota(Iota, At[0]); })
+      .Case<SizesOp>([&](SizesOp Sizes) {
+        return readSizes(Sizes.getValues(), cpu::getElementType(Sizes.getResult()),
+                         At.empty() ? B.index(0) : At[0]);
+      })
+      .Case<PositionsOp>([&](PositionsOp Positions) -> Value {
+        Value Past = read(Positions.getPast(), {At[0]});
+        return Past ? B.add(Past, fromIndex(At[1], Past.getType())) : Value();
+      })
+      .Case<TakeLastOp>([&](TakeLastOp Last) { return readTakeLast(Last, At); })
+      .Case<ReduceOp>([&](ReduceOp Reduce) { return readReduce(Reduce, At); })
+      .Case<MatmulOp>([&](MatmulOp Matmul) { return readMatmul(Matmul, At); })
+      .Case<LinearOp>([&](LinearOp Linear) { return readLinear(Linear, At); })
+      .Default([&](Operation *Other) -> Value {
+        Other->emitOpError("has no generic lowering");
+        return nullptr;
+      });
+}
+
+Value ElementReader::readSlice(SliceOp Op, const Index &At) {
+  Index From(At);
+  Value Start = B.size(Op.getBounds().getResult(0));
+  From[Op.getAxis()] = B.add(Start, B.mul(At[Op.getAxis()], int64_t(Op.getStep())));
+  return read(Op.getInput(), From);
+}
+
+/// Only the input that holds the position is read.
+Value ElementReader::readConcat(ConcatOp Op, const Index &At, unsigned Input, Value Position) {
+  Value Source = Op.getInputs()[Input];
+  Index From(At);
+  From[Op.getAxis()] = Position;
+  if (Input + 1 == Op.getInputs().size())
+    return read(Source, From);
+  Value Size = dim(Source, Op.getAxis());
+  bool Failed = false;
+  Value Result = B.choose(
+      B.lessThan(Position, Size), B.getComputeType(cpu::getElementType(Op.getResult())),
+      [&] {
+        Value Number = read(Source, From);
+        Failed |= !Number;
+        return Number;
+      },
+      [&] {
+        Value Number = readConcat(Op, At, Input + 1, B.sub(Position, Size));
+        Failed |= !Number;
+        return Number;
+      });
+  return Failed ? Value() : Result;
+}
+
+Value ElementReader::readGather(GatherOp Op, const Index &At) {
+  size_t Axis = Op.getAxis(), IndexRank = Info.getDims(Op.getIndices()).size();
+  Value Chosen = read(Op.getIndices(), Index(ArrayRef<Value>(At).slice(Axis, IndexRank)));
+  if (!Chosen)
+    return nullptr;
+  if (!Chosen.getType().isInteger(64))
+    Chosen = arith::ExtSIOp::create(B, B.getI64Type(), Chosen);
+  Value Size = dim(Op.getTable(), Axis);
+  Chosen = B.select(B.lessThan(Chosen, B.index(0)), B.add(Chosen, Size), Chosen);
+  Chosen = B.max(B.min(Chosen, B.sub(Size, B.index(1))), B.index(0));
+  Index From(ArrayRef<Value>(At).take_front(Axis));
+  From.push_back(Chosen);
+  llvm::append_range(From, ArrayRef<Value>(At).drop_front(Axis + IndexRank));
+  return read(Op.getTable(), From);
+}
+
+Value ElementReader::readSizes(AffineMap Values, Type Element, Value Position) {
+  Value Result = B.index(0);
+  for (auto [I, Expr] : llvm::enumerate(Values.getResults()))
+    Result = B.select(B.equal(Position, B.index(I)), B.size(Expr), Result);
+  return fromIndex(Result, Element);
+}
+
+Value ElementReader::readIota(IotaOp Op, Value Position) {
+  Value Start = B.size(Op.getRange().getResult(1)), Step = B.size(Op.getRange().getResult(2));
+  return fromIndex(B.add(Start, B.mul(Position, Step)), cpu::getElementType(Op.getResult()));
+}
+
+Value ElementReader::readTakeLast(TakeLastOp Op, const Index &At) {
+  Value Count = read(Op.getCount(), {At[0]});
+  if (!Count)
+    return nullptr;
+  if (!Count.getType().isInteger(64))
+    Count = arith::ExtSIOp::create(B, B.getI64Type(), Count);
+  Index From(At);
+  From[1] = B.max(B.add(B.sub(Count, dim(Op.getResult(), 1)), At[1]), B.index(0));
+  return read(Op.getInput(), From);
+}
+
+//===- Elements that need a loop --------------------------------------------------------------===//
+
+Value ElementReader::neutral(ReduceKind Kind, Type Ty) {
+  if (Kind == ReduceKind::Sum || Kind == ReduceKind::Mean)
+    return B.constant(Ty, 0);
+  bool IsMax = Kind == ReduceKind::Max;
+  if (isa<FloatType>(Ty))
+    return B.constant(Ty, IsMax ? -std::numeric_limits<double>::infinity()
+                                : std::numeric_limits<double>::infinity());
+  unsigned Width = Ty.getIntOrFloatBitWidth();
+  APInt Limit = IsMax ? APInt::getSignedMinValue(Width) : APInt::getSignedMaxValue(Width);
+  return arith::ConstantOp::create(B, B.getIntegerAttr(Ty, Limit));
+}
+
+Value ElementReader::readReduce(ReduceOp Op, const Index &At) {
+  Value Input = Op.getInput();
+  AffineExpr Count = Info.constant(1);
+  for (int64_t Axis : Op.getAxes())
+    Count = Count * Info.getDims(Input)[Axis];
+  Type Ty = B.getComputeType(cpu::getElementType(Input));
+  bool Failed = false;
+  Value Result = B.loop(
+      B.index(0), B.size(Count), 1, neutral(Op.getKind(), Ty), [&](Value I, ValueRange Carried) {
+        Index From;
+        unsigned Next = 0;
+        for (unsigned Axis = 0; Axis < Info.getDims(Input).size(); ++Axis)
+          From.push_back(llvm::is_contained(Op.getAxes(), int64_t(Axis))
+                             ? Value()
+                             : At[Op.getKeepDims() ? Axis : Next++]);
+        for (int64_t Axis : llvm::reverse(Op.getAxes())) {
+          From[Axis] = B.rem(I, dim(Input, Axis));
+          I = B.div(I, dim(Input, Axis));
+        }
+        Value Number = read(Input, From), Sum = Carried[0];
+        Failed |= !Number;
+        if (Failed)
+          return KernelBuilder::Values{Sum};
+        bool IsSum = Op.getKind() == ReduceKind::Sum || Op.getKind() == ReduceKind::Mean;
+        return KernelBuilder::Values{IsSum                             ? B.add(Sum, Number)
+                                     : Op.getKind() == ReduceKind::Max ? B.max(Sum, Number)
+                                                                       : B.min(Sum, Number)};
+      })[0];
+  if (Failed)
+    return nullptr;
+  if (Op.getKind() == ReduceKind::Mean)
+    Result = B.div(Result, fromIndex(B.size(Count), Ty));
+  return Result;
+}
+
+Value ElementReader::readMatmul(MatmulOp Op, const Index &At) {
+  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  Index Batch(ArrayRef<Value>(At).drop_back(2));
+  auto BatchOf = [&](Value Operand) {
+    ArrayRef<AffineExpr> Dims = Info.getDims(Operand).drop_back(2);
+    Index From(ArrayRef<Value>(Batch).take_back(Dims.size()));
+    for (auto [Axis, Size] : llvm::enumerate(Dims))
+      if (Size == Info.constant(1))
+        From[Axis] = B.index(0);
+    return From;
+  };
+  bool Failed = false;
+  Value Result =
+      B.loop(B.index(0), B.size(Info.getDims(Op.getLhs()).back()), 1, B.constant(Ty, 0),
+             [&](Value K, ValueRange Carried) {
+               Index Left = BatchOf(Op.getLhs()), Right = BatchOf(Op.getRhs());
+               Left.append({At[At.size() - 2], K});
+               Right.append({K, At.back()});
+               Value L = read(Op.getLhs(), Left), R = read(Op.getRhs(), Right);
+               Failed |= !L || !R;
+               return KernelBuilder::Values{Failed ? Value(Carried[0]) : B.fma(L, R, Carried[0])};
+             })[0];
+  return Failed ? Value() : Result;
+}
+
+Value ElementReader::readLinear(LinearOp Op, const Index &At) {
+  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  bool Failed = false;
+  Value Result =
+      B.loop(B.index(0), B.size(Info.getDims(Op.getWeight())[1]), 1, B.constant(Ty, 0),
+             [&](Value K, ValueRange Carried) {
+               Index From(At);
+               From.back() = K;
+               Value L = read(Op.getInput(), From), R = read(Op.getWeight(), {At.back(), K});
+               Failed |= !L || !R;
+               return KernelBuilder::Values{Failed ? Value(Carried[0]) : B.fma(L, R, Carried[0])};
+             })[0];
+  return Failed ? Value() : Result;
+}
+
+//===- The lowering ---------------------------------------------------------------------------===//
+
+static bool isSupported(Operation *Op) {
+  return isElementwise(Op) ||
+         isa<ConstantOp, ReshapeOp, BroadcastOp, TransposeOp, SliceOp, ConcatOp, GatherOp, IotaOp,
+             SizesOp, PositionsOp, TakeLastOp, ReduceOp, MatmulOp, LinearOp>(Op);
+}
+
+bool GenericLowering::match(const KernelInfo &Kernel, std::string &Reason) const {
+  for (Operation &Op : Kernel.getOps())
+    if (!isSupported(&Op)) {
+      Reason = ("holds " + Op.getName().getStringRef()).str();
+      return false;
+    }
+  if (Kernel.getResults().size() == Kernel.getYielded().size())
+    return true;
+  Reason = "yields a cache";
+  return false;
+}
+
+/// Rows of a result: its elements without the last axis.
+static AffineExpr getRows(const KernelInfo &Kernel, Value Result) {
+  return Kernel.getDims(Result).empty() ? Kernel.constant(1) : Kernel.getRowCount(Result);
+}
+
+KernelPlan GenericLowering::plan(const KernelInfo &Kernel) const {
+  KernelPlan Plan;
+  Plan.Items = Kernel.constant(0);
+  for (Value Result : Kernel.getResults())
+    Plan.Items = Plan.Items + getRows(Kernel, Result);
+  Plan.ScratchBytes = Kernel.constant(0);
+  return Plan;
+}
+
+static LogicalResult emitRow(KernelBuilder &B, unsigned Number, Value Result, Value Row) {
+  const KernelInfo &Info = B.getInfo();
+  ArrayRef<AffineExpr> Dims = Info.getDims(Result);
+  Type Element = cpu::getElementType(Result);
+  ElementReader Reader(B);
+  Index Outer(Dims.empty() ? 0 : Dims.size() - 1);
+  Value Rest = Row;
+  for (size_t Axis = Outer.size(); Axis-- > 0;) {
+    Outer[Axis] = B.rem(Rest, B.size(Dims[Axis]));
+    Rest = B.div(Rest, B.size(Dims[Axis]));
+  }
+  Value Width = Dims.empty() ? B.index(1) : B.size(Dims.back());
+  LogicalResult Status = success();
+  B.loop(B.index(0), Width, 1, [&](Value I) {
+    Index At(Outer);
+    if (!Dims.empty())
+      At.push_back(I);
+    Value Computed = Reader.read(Result, At);
+    if (!Computed) {
+      Status = failure();
+      return;
+    }
+    B.storeScalar(Computed, B.element(B.getResult(Number), B.add(B.mul(Row, Width), I), Element),
+                  Element);
+  });
+  return Status;
+}
+
+LogicalResult GenericLowering::emit(KernelBuilder &B) const {
+  const KernelInfo &Info = B.getInfo();
+  AffineExpr First = Info.constant(0);
+  LogicalResult Status = success();
+  for (auto [I, Result] : llvm::enumerate(Info.getResults())) {
+    Value Start = B.size(First), Rows = B.size(getRows(Info, Result));
+    Value Low = B.max(B.sub(B.getBegin(), Start), B.index(0));
+    Value High = B.min(B.sub(B.getEnd(), Start), Rows);
+    B.loop(Low, High, 1, [&, I = I, Result = Result](Value Row) {
+      if (failed(emitRow(B, I, Result, Row)))
+        Status = failure();
+    });
+    First = First + getRows(Info, Result);
+  }
+  return Status;
+}
+
+namespace qopt::cpu {
+void registerGenericLowerings(CpuLoweringRegistry &Registry) {
+  Registry.add(std::make_unique<GenericLowering>());
+}
+} // namespace qopt::cpu
