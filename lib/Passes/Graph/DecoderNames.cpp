@@ -177,13 +177,42 @@ static bool isActivated(LinearOp Op) {
   return false;
 }
 
-/// The linears between this attention and the next: those that read the block's input expand, the
-/// one after them projects back.
+/// The residual stream that a block reads: what its first linears' norm normalizes.
+static Value findStream(LinearOp Op) {
+  Value Value = Op.getInput();
+  while (Operation *Producer = Value.getDefiningOp()) {
+    if (isa<RMSNormOp, LayerNormOp>(Producer))
+      return Producer->getOperand(0);
+    bool IsGating = bool(getOp<BinaryOp>(Value, BinaryKind::Mul));
+    mlir::Value Next = getTokenOperand(Producer);
+    if (!Next && (IsGating || isa<LinearOp>(Producer)))
+      Next = Producer->getOperand(0);
+    if (!Next)
+      break;
+    Value = Next;
+  }
+  return Value;
+}
+
+/// The layer of a linear outside attention: the one whose attention stands behind it or, where both
+/// read the same stream, beside it.
+unsigned DecoderNames::getLayer(LinearOp Op) {
+  unsigned Behind = LayersBehind[Op];
+  if (Behind < Attentions.size()) {
+    LinearOp Query = findLinear(Attentions[Behind].getQuery());
+    if (Query && findStream(Query) == findStream(Op))
+      return Behind;
+  }
+  return Behind - 1;
+}
+
+/// The linears of a block outside attention: those that read the block's input expand, the one
+/// after them projects back.
 void DecoderNames::nameFeedForward(unsigned Number) {
   std::string Layer = "layers." + std::to_string(Number);
   SmallVector<LinearOp> All, Expand, Project;
   for (auto Linear : Function.getOps<LinearOp>())
-    if (LayersBehind[Linear] == Number + 1 && !isNamed(Linear))
+    if (!isNamed(Linear) && getLayer(Linear) == Number)
       All.push_back(Linear);
   for (LinearOp Linear : All)
     (dependsOn(Linear.getInput(), All) ? Project : Expand).push_back(Linear);

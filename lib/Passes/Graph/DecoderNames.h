@@ -24,6 +24,7 @@ private:
                       const llvm::Twine &InputNorm);
   void nameOutput(CachedAttentionOp Attention, unsigned Number);
   void nameFeedForward(unsigned Number);
+  unsigned getLayer(LinearOp Op);
   void nameLinear(LinearOp Op, const llvm::Twine &Name);
   void nameNorm(mlir::Value Value, const llvm::Twine &Name);
   void nameResults();
