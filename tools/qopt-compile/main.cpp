@@ -1,11 +1,13 @@
 // qopt-compile: turns an ONNX model into an artefact.
+#include "qopt/Analysis/Scheme.h"
+#include "qopt/Analysis/TargetRegistry.h"
 #include "qopt/Pipelines/Compile.h"
 #include "qopt/Pipelines/Plugins.h"
 #include "qopt/Pipelines/Register.h"
+#include "qopt/Support/CommandLine.h"
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
@@ -22,36 +24,36 @@ namespace {
 struct Flags {
   cl::OptionCategory FormatOptions{"Format"}, SizeOptions{"Sizes"}, LevelFlags{"Levels and passes"}, OutputOptions{"Output"};
   cl::opt<std::string> Model{cl::Positional, cl::desc("MODEL"), cl::cat(OutputOptions)};
-  cl::opt<std::string> Output{"o", cl::desc("Artefact, or text with --stop-after"), cl::value_desc("path"), cl::cat(OutputOptions)};
-  cl::opt<bool> Force{"force", cl::desc("Replace an existing artefact"), cl::cat(OutputOptions)};
-  cl::opt<std::string> TargetName{"target", cl::init("cpu"), cl::desc("cpu"), cl::cat(FormatOptions)};
-  cl::opt<bool> F32{"f32", cl::desc("Weights and cache in f32"), cl::cat(FormatOptions)};
-  cl::opt<bool> F16{"f16", cl::desc("Weights and cache in f16"), cl::cat(FormatOptions)};
-  cl::opt<bool> BF16{"bf16", cl::desc("Weights and cache in bf16"), cl::cat(FormatOptions)};
-  cl::opt<bool> W8A16{"w8a16", cl::desc("8-bit weights"), cl::cat(FormatOptions)};
-  cl::opt<bool> W4A16{"w4a16", cl::desc("4-bit weights in the blocks, 8-bit head and embedding"), cl::cat(FormatOptions)};
-  cl::opt<std::string> GroupSize{"group-size", cl::desc("32, 64, 128 or channel"), cl::value_desc("n"), cl::cat(FormatOptions)};
-  cl::opt<bool> Symmetric{"symmetric", cl::desc("No zero points (default)"), cl::cat(FormatOptions)};
-  cl::opt<bool> Asymmetric{"asymmetric", cl::desc("A zero point for every group"), cl::cat(FormatOptions)};
-  cl::opt<std::string> SchemeName{"scheme", cl::init("rtn"), cl::desc("What computes the codes"), cl::value_desc("name"), cl::cat(FormatOptions)};
+  cl::opt<bool> F32{"f32", cl::desc("weights and KV cache in f32"), cl::cat(FormatOptions)};
+  cl::opt<bool> F16{"f16", cl::desc("weights and KV cache in f16"), cl::cat(FormatOptions)};
+  cl::opt<bool> BF16{"bf16", cl::desc("weights and KV cache in bf16"), cl::cat(FormatOptions)};
+  cl::opt<bool> W8A16{"w8a16", cl::desc("weights in 8 bits, one scale per channel; cache in f16"), cl::cat(FormatOptions)};
+  cl::opt<bool> W4A16{"w4a16", cl::desc("weights of the blocks in 4 bits, groups of 32; head and embedding in 8; cache in f16"), cl::cat(FormatOptions)};
+  cl::opt<std::string> GroupSize{"group-size", cl::desc("weights that share a scale: 32, 64, 128 or channel"), cl::value_desc("n"), cl::cat(FormatOptions)};
+  cl::opt<bool> Symmetric{"symmetric", cl::desc("codes without zero points (the default)"), cl::cat(FormatOptions)};
+  cl::opt<bool> Asymmetric{"asymmetric", cl::desc("a zero point for every group"), cl::cat(FormatOptions)};
+  cl::opt<std::string> SchemeName{"scheme", cl::init("rtn"), cl::desc("what computes the codes (rtn)"), cl::value_desc("name"), cl::cat(FormatOptions)};
   cl::opt<std::string> Head{"head", cl::desc("f32, f16, bf16, int8 or int4"), cl::value_desc("type"), cl::cat(FormatOptions)};
-  cl::opt<std::string> Embedding{"embedding", cl::desc("The same for the embedding"), cl::value_desc("type"), cl::cat(FormatOptions)};
+  cl::opt<std::string> Embedding{"embedding", cl::desc("the same for the embedding; two types untie a tied table"), cl::value_desc("type"), cl::cat(FormatOptions)};
   cl::opt<std::string> KV{"kv", cl::desc("f32, f16 or bf16"), cl::value_desc("type"), cl::cat(FormatOptions)};
-  cl::opt<int64_t> Context{"context", cl::init(0), cl::desc("Tokens per row (the model's limit, or 4096)"), cl::value_desc("n"), cl::cat(SizeOptions)};
-  cl::opt<int64_t> Batch{"batch", cl::init(1), cl::desc("Rows (1)"), cl::value_desc("n"), cl::cat(SizeOptions)};
-  cl::opt<int64_t> Chunk{"chunk", cl::init(0), cl::desc("Tokens of a prefill step (128)"), cl::value_desc("n"), cl::cat(SizeOptions)};
-  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("Threads (all)"), cl::value_desc("n"), cl::cat(SizeOptions)};
-  cl::opt<std::string> StopAfter{"stop-after", cl::desc("model, quantized or kernels"), cl::value_desc("level"), cl::cat(LevelFlags)};
+  cl::opt<std::string> TargetName{"target", cl::init("cpu"), cl::desc("cpu"), cl::value_desc("name"), cl::cat(FormatOptions)};
+  cl::opt<int64_t> Context{"context", cl::init(0), cl::desc("most tokens per row (the model's limit, or 4096)"), cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<int64_t> Batch{"batch", cl::init(1), cl::desc("most rows (1)"), cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<int64_t> Chunk{"chunk", cl::init(0), cl::desc("most tokens of one prefill step (128)"), cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<std::string> StopAfter{"stop-after", cl::desc("write the text of this level: model, quantized or kernels"), cl::value_desc("level"), cl::cat(LevelFlags)};
   cl::opt<std::string> StartFrom{"start-from", cl::desc("MODEL is the text of this level"), cl::value_desc("level"), cl::cat(LevelFlags)};
-  cl::opt<std::string> Sources{"sources", cl::desc("Folder or model that the text's weights lie in"), cl::value_desc("path"), cl::cat(LevelFlags)};
-  cl::opt<std::string> DumpLevels{"dump-levels", cl::desc("Write the text of every level there"), cl::value_desc("folder"), cl::cat(LevelFlags)};
+  cl::opt<std::string> Sources{"sources", cl::desc("folder or model that the weights of such a text lie in (its own folder)"), cl::value_desc("path"), cl::cat(LevelFlags)};
+  cl::opt<std::string> DumpLevels{"dump-levels", cl::desc("write the text of every level there"), cl::value_desc("folder"), cl::cat(LevelFlags)};
   cl::list<std::string> InsertPass{"insert-pass", cl::desc("<before|after>:<level>:<pass>"), cl::value_desc("where"), cl::cat(LevelFlags)};
-  cl::list<std::string> PassPlugins{"load-pass-plugin", cl::desc("Shared library with passes and lowerings"), cl::value_desc("file"), cl::cat(LevelFlags)};
-  cl::list<std::string> DialectPlugins{"load-dialect-plugin", cl::desc("Shared library with dialects"), cl::value_desc("file"), cl::cat(LevelFlags)};
-  cl::opt<bool> NoFuse{"no-fuse", cl::desc("Every operation is a kernel of its own"), cl::cat(LevelFlags)};
-  cl::opt<bool> Explain{"explain", cl::desc("Print what was decided and why"), cl::cat(OutputOptions)};
-  cl::opt<bool> Quiet{"quiet", cl::desc("Print errors only"), cl::cat(OutputOptions)};
-  cl::opt<std::string> Json{"json", cl::desc("Write a report; - is standard output"), cl::value_desc("file"), cl::cat(OutputOptions)};
+  cl::list<std::string> PassPlugins{"load-pass-plugin", cl::desc("shared library with passes and lowerings"), cl::value_desc("file"), cl::cat(LevelFlags)};
+  cl::list<std::string> DialectPlugins{"load-dialect-plugin", cl::desc("shared library with dialects"), cl::value_desc("file"), cl::cat(LevelFlags)};
+  cl::opt<bool> NoFuse{"no-fuse", cl::desc("every operation is a kernel of its own"), cl::cat(LevelFlags)};
+  cl::opt<std::string> Output{"o", cl::desc("artefact (<model name>.qopt), or text with --stop-after"), cl::value_desc("path"), cl::cat(OutputOptions)};
+  cl::opt<bool> Force{"force", cl::desc("replace what is there"), cl::cat(OutputOptions)};
+  cl::opt<bool> Explain{"explain", cl::desc("print each tensor's precision, each launch's kernel, and why"), cl::cat(OutputOptions)};
+  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"), cl::cat(OutputOptions)};
+  cl::opt<std::string> Json{"json", cl::desc("write a report; - is standard output"), cl::value_desc("file"), cl::cat(OutputOptions)};
+  cl::opt<bool> Quiet{"quiet", cl::desc("print errors only"), cl::cat(OutputOptions)};
 };
 } // namespace
 
@@ -60,15 +62,11 @@ static Flags &flags() {
   return Instance;
 }
 
-
-static constexpr const char *Overview = R"(qopt-compile: from an ONNX model to a quantized program
-
-  qopt-compile model.onnx --target=cpu --w4a16
-  qopt-compile model.onnx --w8a16 --kv=f16 --context 2048 -o small.qopt
+static const ToolHelp Help = {"qopt-compile: from an ONNX model to a quantized program; usage: qopt-compile MODEL [flags]",
+                              R"(  qopt-compile model.onnx --target=cpu --w4a16
+  qopt-compile model.onnx --w8a16 --kv=f16 --context=2048 -o small.qopt
   qopt-compile model.onnx --w4a16 --stop-after=quantized -o model.mlir
-
-exit codes: 0 ok, 1 compile failed, 2 usage, 3 bad or unsafe input, 4 unsupported, 5 budget missed, 6 resource limit, 70 internal
-)";
+)"};
 
 /// "int8" as the passes spell it.
 static std::string internalFormat(llvm::StringRef Format) {
@@ -211,6 +209,17 @@ static void printClosing(const std::string &Model, const CompileReport &Report) 
   llvm::errs() << "evaluate: qopt-eval " << Report.Output << " --reference " << Model << " --tokens tokens.npy\n";
 }
 
+/// Names that plugins may have added to.
+static Status checkNames(const LevelOptions &Levels) {
+  SchemeRegistry Schemes;
+  registerAllSchemes(Schemes);
+  if (!Schemes.find(Levels.Scheme))
+    return makeError(StatusCode::Usage, "--scheme=", Levels.Scheme, ": known is ", llvm::join(Schemes.getNames(), ", "));
+  if (!TargetRegistry::get().find(Levels.Target))
+    return makeError(StatusCode::Usage, "--target=", Levels.Target, ": known is ", llvm::join(TargetRegistry::get().getNames(), ", "));
+  return Status();
+}
+
 static int fail(const Status &Error) {
   llvm::errs() << "error: " << Error.message() << "\n";
   return Error.exitCode();
@@ -219,11 +228,12 @@ static int fail(const Status &Error) {
 int main(int Argc, char **Argv) {
   llvm::InitLLVM Init(Argc, Argv);
   cl::ResetCommandLineParser();
-  flags();
-  std::string Problem;
-  llvm::raw_string_ostream ProblemStream(Problem);
-  if (!cl::ParseCommandLineOptions(Argc, Argv, Overview, &ProblemStream))
-    return fail(Status(StatusCode::Usage, llvm::StringRef(Problem).trim().str()));
+  Flags &Known = flags();
+  auto Helped = parseCommandLine(Argc, Argv, Help, {&Known.FormatOptions, &Known.SizeOptions, &Known.LevelFlags, &Known.OutputOptions});
+  if (!Helped)
+    return fail(Helped.status());
+  if (*Helped)
+    return 0;
   auto Given = readRequest();
   if (!Given)
     return fail(Given.status());
@@ -238,6 +248,8 @@ int main(int Argc, char **Argv) {
     if (Status Error = loadPassPlugin(File); !Error.ok())
       return fail(Error);
   registerAllTargets();
+  if (Status Error = checkNames(Given->Compile.Levels); !Error.ok())
+    return fail(Error);
   mlir::MLIRContext MLIR(Registry);
   auto Report = compileModel(MLIR, Given->Compile);
   if (!Report)

@@ -4,9 +4,9 @@
 #include "qopt/Evaluate/Measure.h"
 #include "qopt/Runtime/MemorySampler.h"
 #include "qopt/Runtime/Program.h"
+#include "qopt/Support/CommandLine.h"
 #include "qopt/Support/Progress.h"
 
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -19,18 +19,18 @@ namespace cl = llvm::cl;
 namespace {
 /// The flags of this tool alone: LLVM's own are forgotten before these are made.
 struct Flags {
-  cl::OptionCategory General{"Options"};
-  cl::list<std::string> Artefacts{cl::Positional, cl::desc("out.qopt ..."), cl::cat(General)};
-  cl::opt<std::string> Reference{"reference", cl::desc("Float model.onnx, or an .npz of --save-reference"), cl::value_desc("file"), cl::cat(General)};
-  cl::opt<std::string> Tokens{"tokens", cl::desc("Token ids, int32 or int64"), cl::value_desc("t.npy"), cl::cat(General)};
-  cl::opt<int64_t> Window{"window", cl::init(256), cl::desc("Tokens of a window (256)"), cl::value_desc("n"), cl::cat(General)};
-  cl::opt<int64_t> Limit{"limit", cl::init(0), cl::desc("Tokens to use (all)"), cl::value_desc("n"), cl::cat(General)};
-  cl::opt<std::string> SaveReference{"save-reference", cl::desc("Write the reference's logits"), cl::value_desc("f.npz"), cl::cat(General)};
-  cl::opt<bool> Compare{"compare", cl::desc("Print the table of all artefacts; the first line is the reference"), cl::cat(General)};
-  cl::opt<bool> NoSpeed{"no-speed", cl::desc("Leave tokens per second unmeasured"), cl::cat(General)};
-  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("Threads (all)"), cl::value_desc("n"), cl::cat(General)};
-  cl::opt<bool> Quiet{"quiet", cl::desc("No progress"), cl::cat(General)};
-  cl::opt<std::string> Json{"json", cl::desc("Write a report; - is standard output"), cl::value_desc("file"), cl::cat(General)};
+  cl::OptionCategory Quality{"Quality"}, Other{"Table and speed"};
+  cl::list<std::string> Artefacts{cl::Positional, cl::desc("out.qopt ..."), cl::cat(Quality)};
+  cl::opt<std::string> Tokens{"tokens", cl::desc("token ids, int32 or int64: perplexity over windows that do not overlap"), cl::value_desc("t.npy"), cl::cat(Quality)};
+  cl::opt<std::string> Reference{"reference", cl::desc("float model.onnx, or an .npz of --save-reference: KL divergence, same top-1"), cl::value_desc("file"), cl::cat(Quality)};
+  cl::opt<int64_t> Window{"window", cl::init(256), cl::desc("tokens of a window (256)"), cl::value_desc("n"), cl::cat(Quality)};
+  cl::opt<int64_t> Limit{"limit", cl::init(0), cl::desc("tokens to use (all)"), cl::value_desc("n"), cl::cat(Quality)};
+  cl::opt<std::string> SaveReference{"save-reference", cl::desc("write the reference's logits"), cl::value_desc("f.npz"), cl::cat(Quality)};
+  cl::opt<bool> Compare{"compare", cl::desc("print the table; loss is relative to its first line (the reference, if it is a model)"), cl::cat(Other)};
+  cl::opt<bool> NoSpeed{"no-speed", cl::desc("leave speed and memory unmeasured"), cl::cat(Other)};
+  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"), cl::cat(Other)};
+  cl::opt<std::string> Json{"json", cl::desc("write a report; - is standard output, with nothing else"), cl::value_desc("file"), cl::cat(Other)};
+  cl::opt<bool> Quiet{"quiet", cl::desc("no progress"), cl::cat(Other)};
 };
 } // namespace
 
@@ -64,13 +64,11 @@ static Request readRequest(Flags &Given) {
   return Result;
 }
 
-static constexpr const char *Overview = R"(qopt-eval: memory and speed won, quality lost
-
-  qopt-eval out.qopt --reference model.onnx --tokens tokens.npy
-  qopt-eval --compare f32.qopt w8.qopt w4.qopt --reference model.onnx --tokens tokens.npy --json table.json
-
-exit codes: 0 ok, 1 failed, 2 usage, 3 bad or unsafe input, 4 unsupported, 5 budget missed, 6 resource limit, 70 internal
-)";
+static const ToolHelp Help = {"qopt-eval: memory and speed won, quality lost; usage: qopt-eval out.qopt ... [flags]",
+                              R"(  qopt-eval out.qopt --tokens tokens.npy
+  qopt-eval out.qopt --reference model.onnx --tokens tokens.npy --limit 4096 --json report.json
+  qopt-eval --compare w8.qopt w4.qopt --reference model.onnx --tokens tokens.npy
+)"};
 
 static int fail(const Status &Error) {
   llvm::errs() << "error: " << Error.message() << "\n";
@@ -80,7 +78,10 @@ static int fail(const Status &Error) {
 static Result<std::shared_ptr<runtime::Program>> load(const std::string &Path, unsigned Threads) {
   runtime::DeviceOptions Options;
   Options.Threads = int(Threads);
-  return runtime::Program::load(Path, Options);
+  auto Program = runtime::Program::load(Path, Options);
+  if (Program && (*Program)->manifest().Kind != artefact::ProgramKind::Decoder)
+    return makeError(StatusCode::Unsupported, Path, ": only decoders are measured, this is a graph; qopt-run maps its inputs to outputs");
+  return Program;
 }
 
 /// Everything about one decoder; `ReferenceSource` may be null.
@@ -185,11 +186,11 @@ static Result<std::vector<Measurement>> measureAll(const Request &Given) {
 int main(int Argc, char **Argv) {
   llvm::InitLLVM Init(Argc, Argv);
   cl::ResetCommandLineParser();
-  flags();
-  std::string Problem;
-  llvm::raw_string_ostream ProblemStream(Problem);
-  if (!cl::ParseCommandLineOptions(Argc, Argv, Overview, &ProblemStream))
-    return fail(Status(StatusCode::Usage, llvm::StringRef(Problem).trim().str()));
+  auto Helped = parseCommandLine(Argc, Argv, Help, {&flags().Quality, &flags().Other});
+  if (!Helped)
+    return fail(Helped.status());
+  if (*Helped)
+    return 0;
   const Request Given = readRequest(flags());
   if (Status Error = checkRequest(Given); !Error.ok())
     return fail(Error);

@@ -1,30 +1,41 @@
 // qopt-translate: an ONNX model as .mlir at the model level.
 #include "qopt/Import/ONNX.h"
 #include "qopt/Pipelines/Register.h"
+#include "qopt/Support/CommandLine.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Support/FileUtilities.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace llvm;
 using namespace qopt;
 
-static cl::OptionCategory Category("Options of qopt-translate");
+namespace {
+/// The flags of this tool alone: LLVM's own are forgotten before these are made.
+struct Flags {
+  cl::OptionCategory Options{"Options"};
+  cl::opt<std::string> Input{cl::Positional, cl::desc("<model.onnx or folder>"), cl::cat(Options)};
+  cl::opt<bool> ImportONNX{"import-onnx", cl::desc("the input is an ONNX model or a folder that holds one"), cl::cat(Options)};
+  cl::opt<std::string> Output{"o", cl::init("-"), cl::desc("output file (- is standard output, the default)"), cl::value_desc("file"), cl::cat(Options)};
+  cl::opt<bool> EmitBytecode{"emit-bytecode", cl::desc("write MLIR bytecode, not text"), cl::cat(Options)};
+  cl::opt<bool> AllowMissingData{"allow-missing-data", cl::desc("import from shapes alone where external data is absent"), cl::cat(Options)};
+  cl::opt<bool> Quiet{"quiet", cl::desc("print errors only"), cl::cat(Options)};
+};
+} // namespace
 
-static cl::opt<bool> ImportONNX("import-onnx",
-                                cl::desc("The input is an ONNX model or a folder that holds one"),
-                                cl::cat(Category));
-static cl::opt<std::string> InputPath(cl::Positional, cl::desc("<model.onnx or folder>"),
-                                      cl::cat(Category));
-static cl::opt<std::string> OutputPath("o", cl::desc("Output file (default -)"),
-                                       cl::value_desc("file"), cl::init("-"), cl::cat(Category));
-static cl::opt<bool> EmitBytecode("emit-bytecode", cl::desc("Write MLIR bytecode, not text"),
-                                  cl::cat(Category));
-static cl::opt<bool>
-    AllowMissingData("allow-missing-data",
-                     cl::desc("Import from shapes alone where external data is absent"),
-                     cl::cat(Category));
+static Flags &flags() {
+  static Flags Instance;
+  return Instance;
+}
+
+static const ToolHelp Help = {"qopt-translate: what an ONNX model says, in the operations of the qopt dialect, before any pass\n"
+                              "usage: qopt-translate --import-onnx MODEL [flags]",
+                              R"(  qopt-translate --import-onnx model.onnx -o model.mlir
+  qopt-translate --import-onnx model-folder/ --emit-bytecode -o model.mlirbc
+  qopt-translate --import-onnx model.onnx | qopt-opt --qopt-raise
+)",
+                              "0 done, 1 cannot write, 2 wrong usage, 3 bad or unsafe input, 4 unsupported operator or type,\n"
+                              "            6 resource limit, 70 internal error"};
 
 static int fail(StatusCode Code, const Twine &Message) {
   errs() << "qopt-translate: " << Message << "\n";
@@ -33,17 +44,17 @@ static int fail(StatusCode Code, const Twine &Message) {
 
 static int writeModule(mlir::ModuleOp Module) {
   std::string Problem;
-  auto Output = mlir::openOutputFile(OutputPath, &Problem);
+  auto Output = mlir::openOutputFile(flags().Output, &Problem);
   if (!Output)
     return fail(StatusCode::Failed, Problem);
-  if (!EmitBytecode)
+  if (!flags().EmitBytecode)
     Module.print(Output->os());
   else if (failed(mlir::writeBytecodeToFile(Module, Output->os())))
-    return fail(StatusCode::Failed, "cannot write " + OutputPath);
+    return fail(StatusCode::Failed, "cannot write " + flags().Output);
   Output->os().flush();
   if (Output->os().has_error())
     return fail(StatusCode::Failed,
-                "cannot write " + OutputPath + ": " + Output->os().error().message());
+                "cannot write " + flags().Output + ": " + Output->os().error().message());
   Output->keep();
   return 0;
 }
@@ -54,14 +65,16 @@ static int importModel() {
   mlir::MLIRContext Context(Registry);
   Context.getDiagEngine().registerHandler([](mlir::Diagnostic &D) {
     bool IsWarning = D.getSeverity() == mlir::DiagnosticSeverity::Warning;
+    if (flags().Quiet && D.getSeverity() != mlir::DiagnosticSeverity::Error)
+      return mlir::success();
     errs() << "qopt-translate: " << (IsWarning ? "warning: " : "error: ") << D.str() << "\n";
     return mlir::success();
   });
-  auto Folder = ModelFolder::open(InputPath);
+  auto Folder = ModelFolder::open(flags().Input);
   if (!Folder)
     return fail(Folder.status().code(), "error: " + Folder.status().message());
   ImportOptions Options;
-  Options.AllowMissingData = AllowMissingData;
+  Options.AllowMissingData = flags().AllowMissingData;
   auto Module = importONNX(Context, **Folder, Options);
   if (!Module)
     return fail(Module.status().code(), Module.status().message());
@@ -69,19 +82,13 @@ static int importModel() {
 }
 
 int main(int Argc, char **Argv) {
-  cl::HideUnrelatedOptions(Category);
-  std::string Problem;
-  raw_string_ostream Problems(Problem);
-  bool Parsed =
-      cl::ParseCommandLineOptions(Argc, Argv,
-                                  "qopt-translate: imports a model to .mlir at the model level\n\n"
-                                  "  qopt-translate --import-onnx model.onnx -o model.mlir\n\n"
-                                  "Exit codes: 0 done, 2 wrong usage, 3 bad or unsafe input, 4 "
-                                  "unsupported operator or type, 6 resource limit\n",
-                                  &Problems);
-  if (!Parsed)
-    return fail(StatusCode::Usage, StringRef(Problem).trim() + "\nSee qopt-translate --help.");
-  if (InputPath.empty() || !ImportONNX)
+  cl::ResetCommandLineParser();
+  auto Helped = parseCommandLine(Argc, Argv, Help, {&flags().Options});
+  if (!Helped)
+    return fail(StatusCode::Usage, Helped.status().message() + "\nSee qopt-translate --help.");
+  if (*Helped)
+    return 0;
+  if (flags().Input.empty() || !flags().ImportONNX)
     return fail(StatusCode::Usage,
                 "name a model: qopt-translate --import-onnx model.onnx (see --help)");
   return importModel();

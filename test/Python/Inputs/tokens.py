@@ -1,5 +1,6 @@
 """Tests of `python -m qopt tokenize` and `detokenize`. Usage: tokens.py MODEL_FOLDER"""
 
+import json
 import os
 import subprocess
 import sys
@@ -58,6 +59,17 @@ class Tokens(unittest.TestCase):
             data = file.read()
         self.assertEqual(qopt("tokenize", *TOKENIZER, self.path("eval.txt", data[:-1]), "-o", again).returncode, 0)
         self.assertTrue(np.array_equal(np.load(again), np.load(tokens)))
+
+    def test_report(self):
+        out, report = self.path("tokens.npy"), self.path("report.json")
+        result = qopt("tokenize", *TOKENIZER, "-", "-o", out, "--json", "-", "--quiet", "--threads", "1", stdin=b"It was")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertEqual(json.loads(result.stdout), {"output": out, "tokens": np.load(out).size})
+        self.assertEqual(qopt("detokenize", *TOKENIZER, "611,322", "--json", report).returncode, 0)
+        with open(report) as file:
+            self.assertEqual(json.load(file), {"output": "-", "tokens": 2})
+        self.refuse(qopt("tokenize", *TOKENIZER, "-", "--json", "-", stdin=b"It"), 2, "--json")
+        self.refuse(qopt("tokenize", *TOKENIZER, "-", "--threads", "-1", stdin=b"It"), 2, "--threads")
 
     def test_line_ends_are_kept(self):
         ids = qopt("tokenize", *TOKENIZER, "-", stdin=b"a\r\nb").stdout
