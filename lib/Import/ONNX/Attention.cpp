@@ -14,6 +14,10 @@ static Value takeBias(NodeEmitter &E, Value Bias, int64_t Offset, int64_t Size) 
 Value onnx_import::takeChannels(NodeEmitter &E, Value X, int64_t Offset, int64_t Size) {
   if (!X)
     return {};
+  int64_t Width = GraphBuilder::lastSize(X);
+  if (ShapedType::isDynamic(Width) || Size > Width || Offset > Width - Size)
+    return E.B.badInput("channels " + Twine(Offset) + " to " + Twine(Offset + Size) + " are not there in " +
+                        describe(X.getType()));
   if (GraphBuilder::rank(X) == 1)
     return takeBias(E, X, Offset, Size);
   if (auto Linear = X.getDefiningOp<LinearOp>())
@@ -35,7 +39,7 @@ Value onnx_import::takeChannels(NodeEmitter &E, Value X, int64_t Offset, int64_t
 Value onnx_import::splitHeads(NodeEmitter &E, Value X, int64_t Heads) {
   if (!X)
     return {};
-  int64_t Width = GraphBuilder::type(X).getShape().back();
+  int64_t Width = GraphBuilder::lastSize(X);
   if (GraphBuilder::rank(X) != 3 || ShapedType::isDynamic(Width) || Heads < 1 || Width % Heads != 0)
     return E.B.badInput("an operand of type " + describe(X.getType()) + " is no [batch, tokens, " +
                         Twine(Heads) + " heads]");
@@ -52,6 +56,20 @@ Value onnx_import::joinHeads(NodeEmitter &E, Value X) {
 
 Value onnx_import::swapTokensAndHeads(NodeEmitter &E, Value X) {
   return E.B.transpose(X, {0, 2, 1, 3});
+}
+
+bool onnx_import::checkMask(NodeEmitter &E, Value Mask, Value Query, AffineExpr Context) {
+  if (GraphBuilder::rank(Mask) > 4 || GraphBuilder::rank(Query) != 4)
+    return succeeded(E.badInput("a mask of type " + describe(Mask.getType()) + " does not fit"));
+  if (!GraphBuilder::element(Mask).isInteger(1) && GraphBuilder::element(Mask) != GraphBuilder::element(Query))
+    return succeeded(E.unsupported("a mask of type " + describe(Mask.getType()) + " is not supported"));
+  Dims Q = E.B.dims(Query);
+  Dims Scores = {Q[0], Q[2], Q[1], Context};
+  auto Joined = E.B.broadcastDims(Scores, E.B.dims(Mask));
+  if (succeeded(Joined) && *Joined != Scores)
+    return succeeded(E.badInput("a mask of type " + describe(Mask.getType()) + " does not fit scores of shape " +
+                                describe(Scores, E.B.Symbols)));
+  return succeeded(Joined);
 }
 
 /// Heads and their sizes must be known, and the query's heads share the keys' evenly.

@@ -116,7 +116,7 @@ onnx_import::reshapeValue(ImportedValue &Value, ArrayRef<AffineExpr> Shape, Grap
     if (Value.Constant)
       return ImportedValue::fromConstant(
           Value.Constant.reshape(RankedTensorType::get(Static, Value.Element)));
-    return ImportedValue::fromWeight(Value.Weight->reshaped(Static));
+    return Value.withWeight(Value.Weight->reshaped(Static));
   }
   mlir::Value Result = Builder.reshape(materialize(Value, Builder), Shape);
   if (!Result)

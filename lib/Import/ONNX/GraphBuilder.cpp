@@ -1,5 +1,7 @@
 #include "GraphBuilder.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::onnx_import;
@@ -301,8 +303,15 @@ Value GraphBuilder::linear(Value X, const WeightRecipe &Recipe) {
   return finish(LinearOp::create(B, Loc, X, weight(Recipe), /*compute=*/TypeAttr()));
 }
 
+bool GraphBuilder::isEpsilon(double Epsilon) {
+  if (Epsilon >= 0 && std::isfinite(Epsilon))
+    return true;
+  badInput("epsilon is " + std::to_string(Epsilon));
+  return false;
+}
+
 Value GraphBuilder::rmsNorm(Value X, Value Scale, double Epsilon) {
-  if (!X || !Scale || !isFloat(X, "the input"))
+  if (!X || !Scale || !isFloat(X, "the input") || !isEpsilon(Epsilon))
     return {};
   if (rank(X) < 1 || rank(Scale) != 1 ||
       failed(unify(dims(X).back(), dims(Scale).back(), "the last axis and its scale")))
@@ -311,7 +320,7 @@ Value GraphBuilder::rmsNorm(Value X, Value Scale, double Epsilon) {
 }
 
 Value GraphBuilder::layerNorm(Value X, Value Scale, Value Bias, double Epsilon) {
-  if (!X || !Scale || !isFloat(X, "the input"))
+  if (!X || !Scale || !isFloat(X, "the input") || !isEpsilon(Epsilon))
     return {};
   for (Value Vector : {Scale, Bias})
     if (Vector &&

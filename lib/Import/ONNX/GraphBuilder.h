@@ -95,10 +95,15 @@ public:
     return mlir::cast<mlir::RankedTensorType>(V.getType());
   }
   static int64_t rank(mlir::Value V) { return type(V).getRank(); }
+  /// Size of the last axis; dynamic where it is symbolic or there is none.
+  static int64_t lastSize(mlir::Value V) {
+    return rank(V) == 0 ? mlir::ShapedType::kDynamic : type(V).getShape().back();
+  }
   static mlir::Type element(mlir::Value V) { return type(V).getElementType(); }
 
 private:
   bool sameElements(mlir::Value X, mlir::Value Y);
+  bool isEpsilon(double Epsilon);
   bool isFloat(mlir::Value X, llvm::StringRef What);
   mlir::RankedTensorType shaped(llvm::ArrayRef<mlir::AffineExpr> Sizes, mlir::Type Element) const;
 

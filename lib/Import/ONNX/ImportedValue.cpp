@@ -6,8 +6,10 @@ using namespace qopt::onnx_import;
 
 /// Float tensors up to this size are written out.
 static constexpr int64_t MaxSmallFloats = 16;
-/// Integers, and float vectors along a middle axis, are written out up to this size.
+/// Codes, and float vectors along a middle axis, are written out up to this size.
 static constexpr int64_t MaxConstant = 1024;
+/// Masks and indices: a causal mask for 1024 tokens is a constant.
+static constexpr int64_t MaxIntegers = 1 << 20;
 
 std::string ImportedValue::describe(const DimSymbols &Symbols) const {
   return onnx_import::describe(Element) + onnx_import::describe(Shape, Symbols);
@@ -31,6 +33,13 @@ ImportedValue ImportedValue::fromWeight(WeightRecipe Recipe) {
   V.Element = Recipe.Type.getElementType();
   V.Shape = constantDims(Recipe.Type.getShape(), Recipe.Type.getContext());
   V.Weight = std::move(Recipe);
+  return V;
+}
+
+ImportedValue ImportedValue::withWeight(WeightRecipe Recipe) const {
+  ImportedValue V = fromWeight(std::move(Recipe));
+  if (Element.isInteger(1))
+    V.Element = Element;
   return V;
 }
 
@@ -69,8 +78,10 @@ static bool isDressedVector(RankedTensorType Ty) {
 }
 
 static bool isWrittenOut(RankedTensorType Ty) {
-  if (!isa<FloatType>(Ty.getElementType()))
-    return Ty.getNumElements() <= MaxConstant;
+  Type Element = Ty.getElementType();
+  if (!isa<FloatType>(Element))
+    return Ty.getNumElements() <=
+           (Element.isInteger(1) || Element.isInteger(32) || Element.isInteger(64) ? MaxIntegers : MaxConstant);
   bool IsMatrix = Ty.getRank() == 2 && Ty.getDimSize(0) != 1 && Ty.getDimSize(1) != 1;
   return (Ty.getNumElements() <= MaxSmallFloats && !IsMatrix) || isDressedVector(Ty);
 }
@@ -83,8 +94,17 @@ ImportedValue ImportedValue::fromTensor(std::shared_ptr<const FileTensor> Tensor
   WeightRecipe Recipe;
   Recipe.Name = Name.str();
   Recipe.Type = Ty;
-  Recipe.Sources.push_back(std::move(Tensor));
-  return fromWeight(std::move(Recipe));
+  Recipe.Sources.push_back(Tensor);
+  if (!Ty.getElementType().isInteger(1))
+    return fromWeight(std::move(Recipe));
+  // A boolean takes a byte in the file.
+  auto Bytes = std::make_shared<FileTensor>(*Tensor);
+  Bytes->Type = Recipe.Type =
+      RankedTensorType::get(Ty.getShape(), IntegerType::get(Ty.getContext(), 8, IntegerType::Unsigned));
+  Recipe.Sources.front() = std::move(Bytes);
+  ImportedValue V = fromWeight(std::move(Recipe));
+  V.Element = Ty.getElementType();
+  return V;
 }
 
 std::optional<SmallVector<int64_t>> onnx_import::getNumbers(const ImportedValue &Value) {
@@ -115,7 +135,7 @@ static Value materializeElements(ImportedValue &V, GraphBuilder &Builder) {
 }
 
 Value onnx_import::materialize(ImportedValue &V, GraphBuilder &Builder) {
-  if (V.Result)
+  if (V.Result || (!V.Elements && !V.Constant && !V.Weight))
     return V.Result;
   if (V.Elements)
     V.Result = materializeElements(V, Builder);
@@ -124,7 +144,7 @@ Value onnx_import::materialize(ImportedValue &V, GraphBuilder &Builder) {
   else if (V.Weight->isPlain() || !isDressedVector(V.Weight->Type) ||
            !llvm::all_of(V.Weight->Steps, llvm::IsaPred<ReshapeStepAttr>) ||
            V.Weight->Sources.size() != 1 || !V.Weight->Sources.front()->Mapped)
-    V.Result = Builder.weight(*V.Weight);
+    V.Result = Builder.cast(Builder.weight(*V.Weight), V.Element);
   else
     // A plain vector that was reshaped to [1, n, 1] on the way: rotary frequencies again.
     V.Result = Builder.constantOp(readTensor(*V.Weight->Sources.front()).reshape(V.Weight->Type));

@@ -20,6 +20,7 @@ struct ImportedValue {
   /// The operation's result, once one was made.
   mlir::Value Result;
   /// At most one of these says what the value is before that.
+  /// Large booleans are a weight of bytes, while `Element` says what they are.
   std::optional<WeightRecipe> Weight;
   mlir::DenseElementsAttr Constant;
   /// Elements of a small integer or boolean tensor, row-major, over the symbols.
@@ -33,6 +34,8 @@ struct ImportedValue {
 
   static ImportedValue fromResult(mlir::Value Result, llvm::ArrayRef<mlir::AffineExpr> Shape);
   static ImportedValue fromWeight(WeightRecipe Recipe);
+  /// A weight made from this one.
+  ImportedValue withWeight(WeightRecipe Recipe) const;
   static ImportedValue fromConstant(mlir::DenseElementsAttr Constant);
   static ImportedValue fromElements(llvm::ArrayRef<mlir::AffineExpr> Elements,
                                     llvm::ArrayRef<int64_t> Shape, mlir::Type Element);

@@ -183,7 +183,11 @@ void Importer::importNode(const FlatNode &Node, GraphBuilder &Builder) {
 
 void Importer::emitNode(const FlatNode &Node, EmitFunction Emit, GraphBuilder &Builder) {
   NodeEmitter Emitter(Node, Builder, Tensors, Values);
+  size_t Before = Errors.size();
   if (failed(Emit(Emitter)) || failed(Emitter.checkEverythingRead())) {
+    // An operand that an emitter only reads as data and finds absent.
+    if (Errors.size() == Before && !Builder.mustRestart())
+      Builder.badInput("an operand is missing");
     poisonOutputs(Node, "");
     return;
   }
@@ -228,8 +232,11 @@ void Importer::addResults(func::FuncOp Function, GraphBuilder &Builder) {
     Builder.setLocation(Loc, [&] { return "output '" + Info.name() + "'"; });
     auto It = Values.find(Info.name());
     if (It == Values.end()) {
-      if (!Poisoned.contains(Info.name()))
+      auto Broken = Poisoned.find(Info.name());
+      if (Broken == Poisoned.end())
         Builder.badInput("nothing defines it");
+      else if (!Broken->second.empty())
+        Builder.unsupported(Broken->second);
       continue;
     }
     if (Value Result = materialize(It->second, Builder)) {

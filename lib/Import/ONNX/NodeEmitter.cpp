@@ -20,7 +20,9 @@ Result<std::shared_ptr<const FileTensor>> TensorCache::get(const onnx::TensorPro
 
 NodeEmitter::NodeEmitter(const FlatNode &Node, GraphBuilder &Builder, TensorCache &Tensors,
                          llvm::StringMap<ImportedValue> &Values)
-    : B(Builder), Node(Node), Version(Node.getVersion()), Tensors(Tensors), Values(Values) {}
+    : B(Builder), Node(Node), Version(Node.getVersion()), Tensors(Tensors), Values(Values) {
+  Absent.Element = NoneType::get(Builder.getContext());
+}
 
 //===- inputs ---------------------------------------------------------------------------------===//
 
@@ -30,6 +32,12 @@ bool NodeEmitter::has(unsigned Index) const {
 
 ImportedValue &NodeEmitter::in(unsigned Index) {
   ReadInputs.insert(Index);
+  if (!has(Index)) {
+    if (!ReadAbsent)
+      (void)badInput("operand " + Twine(Index) + " is missing");
+    ReadAbsent = true;
+    return Absent;
+  }
   return Values.find(Node.Proto->input(Index))->second;
 }
 
@@ -174,7 +182,7 @@ LogicalResult NodeEmitter::unsupported(const Twine &Message) {
 }
 
 LogicalResult NodeEmitter::checkEverythingRead() {
-  LogicalResult Result = success();
+  LogicalResult Result = success(!ReadAbsent);
   for (const AttributeProto &A : Node.Proto->attribute())
     if (!ReadAttributes.contains(A.name()))
       Result = unsupported("attribute '" + Twine(A.name()) + "' is not supported");

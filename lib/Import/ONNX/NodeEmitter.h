@@ -42,6 +42,7 @@ public:
   unsigned getNumInputs() const { return Node.Proto->input_size(); }
   /// Whether the input is there (a name that is not empty).
   bool has(unsigned Index) const;
+  /// What the input stands for. An absent one is a problem, reported once, and reads as a value of which nothing is known.
   ImportedValue &in(unsigned Index);
   /// The input as an operation's result; null where it is absent.
   mlir::Value value(unsigned Index);
@@ -86,7 +87,7 @@ public:
   mlir::LogicalResult badInput(const llvm::Twine &Message);
   mlir::LogicalResult unsupported(const llvm::Twine &Message);
 
-  /// Reports inputs and attributes that were not read.
+  /// Reports inputs and attributes that were not read, or read but absent.
   mlir::LogicalResult checkEverythingRead();
 
 private:
@@ -95,6 +96,8 @@ private:
   TensorCache &Tensors;
   llvm::StringMap<ImportedValue> &Values;
   llvm::SmallDenseSet<unsigned> ReadInputs;
+  ImportedValue Absent;
+  bool ReadAbsent = false;
   llvm::StringSet<> ReadAttributes;
 };
 

@@ -14,6 +14,7 @@ class Problems {
 public:
   void add(mlir::Location Loc, StatusCode Code, const llvm::Twine &Message);
   bool empty() const { return List.empty(); }
+  size_t size() const { return List.size(); }
   void clear() { List.clear(); }
 
   /// Emits all of them as diagnostics (of very many, the first ones) and returns their summary. Bad

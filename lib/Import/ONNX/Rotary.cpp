@@ -147,8 +147,12 @@ Value onnx_import::makeRotary(NodeEmitter &E, Value X, Value Positions, const Ro
                               bool Interleaved) {
   if (!X || !Positions)
     return {};
+  if (GraphBuilder::rank(X) != 4 || GraphBuilder::type(X).isDynamicDim(2) || GraphBuilder::rank(Positions) != 2 ||
+      !isa<IntegerType>(GraphBuilder::element(Positions)))
+    return E.B.badInput("an operand of type " + describe(X.getType()) + " has positions of type " +
+                        describe(Positions.getType()));
   int64_t Pairs = Tables.InverseFrequencies.size();
-  int64_t Size = GraphBuilder::type(X).getShape().back();
+  int64_t Size = GraphBuilder::lastSize(X);
   if (ShapedType::isDynamic(Size) || 2 * Pairs > Size)
     return E.B.badInput("tables of " + Twine(Pairs) + " pairs do not fit heads of type " +
                         describe(X.getType()));

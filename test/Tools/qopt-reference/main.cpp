@@ -27,6 +27,8 @@ static OwningOpRef<ModuleOp> load(MLIRContext &Context, ModelFolder &Folder, Str
   if (Path.ends_with(".mlir"))
     return parseSourceFile<ModuleOp>(Path, &Context);
   auto Module = importONNX(Context, Folder);
+  if (!Module)
+    fail(Module.status());
   return Module ? std::move(*Module) : nullptr;
 }
 

@@ -37,18 +37,6 @@ static Value combineMasks(NodeEmitter &E, Value Causal, Value Mask) {
   return E.B.select(Causal, Mask, E.B.scalar(GraphBuilder::element(Mask), -INFINITY));
 }
 
-/// A mask must broadcast to [batch, heads, tokens, context].
-static bool checkMask(NodeEmitter &E, Value Mask, Value Query, Value Key) {
-  if (GraphBuilder::rank(Mask) > 4)
-    return succeeded(
-        E.badInput("a mask of type " + describe(Mask.getType()) + " has too many axes"));
-  if (!GraphBuilder::element(Mask).isInteger(1) && !isa<FloatType>(GraphBuilder::element(Mask)))
-    return succeeded(
-        E.unsupported("a mask of type " + describe(Mask.getType()) + " is not supported"));
-  Dims Q = E.B.dims(Query), K = E.B.dims(Key);
-  return succeeded(E.B.broadcastDims({Q[0], Q[2], Q[1], K[1]}, E.B.dims(Mask)));
-}
-
 //===- the standard operator ------------------------------------------------------------------===//
 
 static Value readHeads(NodeEmitter &E, unsigned Index, int64_t Heads) {
@@ -100,12 +88,12 @@ static LogicalResult emitStandard(NodeEmitter &E) {
   Value Mask = E.value(3), Lengths = E.value(6);
   if (!Query || !Key || !Values)
     return failure();
-  if (Mask && !checkMask(E, Mask, Query, Key))
+  if (Mask && !checkMask(E, Mask, Query, E.B.dims(Key)[1]))
     return failure();
   if ((IsCausal && !applyCausal(E, Query, Key, Mask, Options)) || !readWindow(E, Options))
     return failure();
   Options.Scale =
-      E.getFloat("scale", 1 / std::sqrt(double(GraphBuilder::type(Query).getShape().back())));
+      E.getFloat("scale", 1 / std::sqrt(double(GraphBuilder::lastSize(Query))));
   Value Result = makeAttention(E, Query, Key, Values, Mask, Options, Lengths);
   return E.out(IsJoined ? joinHeads(E, Result) : swapTokensAndHeads(E, Result));
 }
@@ -117,7 +105,7 @@ static Value readProjection(NodeEmitter &E, unsigned Index, int64_t Heads, int64
   Value X = E.value(Index);
   if (!X || GraphBuilder::rank(X) != 3)
     return E.B.unsupported("packed or transposed queries, keys and values are not supported");
-  int64_t Width = GraphBuilder::type(X).getShape().back();
+  int64_t Width = GraphBuilder::lastSize(X);
   if (E.has(3) && !ShapedType::isDynamic(Width))
     X = E.B.binary(BinaryKind::Add, X, takeChannels(E, E.value(3), BiasOffset, Width));
   return splitHeads(E, X, Heads);
@@ -147,7 +135,7 @@ static LogicalResult emitMultiHead(NodeEmitter &E) {
     return E.unsupported("output 3 is not supported");
   if (!E.has(0) || !E.has(1) || !E.has(2))
     return E.unsupported("packed queries, keys and values are not supported");
-  auto Width = [&](unsigned I) { return std::max<int64_t>(getShape(E.in(I).Shape).back(), 0); };
+  auto Width = [&](unsigned I) { return E.value(I) ? std::max<int64_t>(GraphBuilder::lastSize(E.value(I)), 0) : 0; };
   Value Query = readProjection(E, 0, Heads, 0), New = readProjection(E, 1, Heads, Width(0));
   Value NewValues = readProjection(E, 2, Heads, Width(0) + Width(1));
   Value Key = extendPast(E, New, 6, 1), Values = extendPast(E, NewValues, 7, 2);
@@ -155,11 +143,11 @@ static LogicalResult emitMultiHead(NodeEmitter &E) {
   if (!Query || !Key || !Values || (E.has(4) && !Padding))
     return failure();
   Mask = Padding ? combineMasks(E, Padding, Mask) : Mask;
-  if (Mask && !checkMask(E, Mask, Query, Key))
+  if (Mask && !checkMask(E, Mask, Query, E.B.dims(Key)[1]))
     return failure();
   Options.Causal = IsCausal;
   if (Options.Scale == 0)
-    Options.Scale = 1 / std::sqrt(double(GraphBuilder::type(Query).getShape().back()));
+    Options.Scale = 1 / std::sqrt(double(GraphBuilder::lastSize(Query)));
   return E.out(joinHeads(E, makeAttention(E, Query, Key, Values, Mask, Options)));
 }
 

@@ -170,6 +170,12 @@ static LogicalResult emitClip(NodeEmitter &E) {
   return E.out(X);
 }
 
+/// NaN alone is not equal to itself.
+static LogicalResult emitIsNaN(NodeEmitter &E) {
+  Value X = E.value(0);
+  return E.out(E.B.unary(UnaryKind::Not, E.B.compare(CompareKind::Equal, X, X)));
+}
+
 namespace qopt::onnx_import {
 void registerElementwiseEmitters(EmitterRegistry &Registry) {
   constexpr int64_t Newest = EmitterRegistry::Newest;
@@ -188,6 +194,7 @@ void registerElementwiseEmitters(EmitterRegistry &Registry) {
   Registry.add("Floor", emitUnary<UnaryKind::Floor>);
   Registry.add("Ceil", emitUnary<UnaryKind::Ceil>);
   Registry.add("Not", emitNot);
+  Registry.add("IsNaN", emitIsNaN);
   // Before version 7 operands were not broadcast as in NumPy.
   Registry.add("", "Add", 7, Newest, emitBinary<BinaryKind::Add>);
   Registry.add("", "Sub", 7, Newest, emitBinary<BinaryKind::Sub>);

@@ -76,7 +76,7 @@ static bool readProjections(NodeEmitter &E, const Attributes &A, Value (&Parts)[
   int64_t Counts[3] = {A.Heads, A.KVHeads, A.KVHeads};
   if (E.has(KeyInput) != E.has(ValueInput))
     return succeeded(E.badInput("has only one of key and value"));
-  int64_t Width = GraphBuilder::type(Packed).getShape().back(), All = A.Heads + 2 * A.KVHeads;
+  int64_t Width = GraphBuilder::lastSize(Packed), All = A.Heads + 2 * A.KVHeads;
   if (!E.has(KeyInput) && (ShapedType::isDynamic(Width) || Width % All != 0))
     return succeeded(E.badInput("a packed operand of type " + describe(Packed.getType()) +
                                 " does not divide into " + Twine(All) + " heads"));
@@ -146,16 +146,19 @@ static LogicalResult emitGroupQueryAttention(NodeEmitter &E) {
       Parts[I] = makeRotary(E, Parts[I], At, *Tables, A->Interleaved);
   }
   Value Keys = appendToPast(E, PastKey, Parts[1]), Values = appendToPast(E, PastValue, Parts[2]);
-  if (!Keys || !Values)
+  if (!Parts[0] || !Keys || !Values)
     return failure();
   if (E.has(TotalLength) && E.in(TotalLength).Elements && E.in(TotalLength).Elements->size() == 1 &&
       failed(E.B.unify(E.in(TotalLength).Elements->front(), E.B.dims(Keys)[2],
                        "total_sequence_length and the keys")))
     return failure();
   if (A->Attention.Scale == 0)
-    A->Attention.Scale = 1 / std::sqrt(double(GraphBuilder::type(Parts[0]).getShape().back()));
+    A->Attention.Scale = 1 / std::sqrt(double(GraphBuilder::lastSize(Parts[0])));
+  Value Bias = E.value(AttentionBias);
+  if (Bias && !checkMask(E, Bias, Parts[0], E.B.dims(Keys)[2]))
+    return failure();
   Value Result = makeAttention(E, Parts[0], swapTokensAndHeads(E, Keys),
-                               swapTokensAndHeads(E, Values), {}, A->Attention);
+                               swapTokensAndHeads(E, Values), Bias, A->Attention);
   if (failed(E.out(0, joinHeads(E, Result))) || failed(E.out(1, Keys)))
     return failure();
   return E.out(2, Values);

@@ -196,6 +196,24 @@ static LogicalResult emitExpand(NodeEmitter &E) {
   return E.out(E.B.broadcast(E.value(0), *Joined));
 }
 
+//===- Tile -----------------------------------------------------------------------------------===//
+
+/// Each repeated axis gets an axis of size 1 before it, which is then expanded.
+static LogicalResult emitTile(NodeEmitter &E) {
+  if (!E.in(1).Elements || int64_t(E.in(1).Elements->size()) != E.rank(0))
+    return E.unsupported("the repeats must be known, one for each axis");
+  Dims Shape = E.in(0).Shape, Split, Wide, Result;
+  for (auto [Size, Repeats] : llvm::zip(Shape, *E.in(1).Elements)) {
+    if (isDimLessOrEqual(E.B.constant(0), Repeats) != true)
+      return E.badInput("has a negative number of repeats");
+    Split.append({E.B.constant(1), Size});
+    Wide.append({Repeats, Size});
+    Result.push_back(canonicalizeDim(Size * Repeats));
+  }
+  Value X = E.B.broadcast(E.B.reshape(E.value(0), Split), Wide);
+  return E.out(E.B.reshape(X, Result));
+}
+
 namespace qopt::onnx_import {
 void registerReshapesEmitters(EmitterRegistry &Registry) {
   constexpr int64_t Newest = EmitterRegistry::Newest;
@@ -206,5 +224,6 @@ void registerReshapesEmitters(EmitterRegistry &Registry) {
   Registry.add("Identity", emitIdentity);
   Registry.add("Dropout", emitDropout);
   Registry.add("", "Expand", 8, Newest, emitExpand);
+  Registry.add("", "Tile", 6, Newest, emitTile);
 }
 } // namespace qopt::onnx_import

@@ -29,7 +29,7 @@ static std::optional<Operand> readOperand(NodeEmitter &E, int64_t Heads, int64_t
     return std::nullopt;
   if (GraphBuilder::rank(X) == 4)
     return Operand{swapTokensAndHeads(E, X), false};
-  int64_t Width = GraphBuilder::type(X).getShape().back();
+  int64_t Width = GraphBuilder::lastSize(X);
   auto Number = dyn_cast<AffineConstantExpr>(Pairs);
   if (Heads == 0 && RotaryDim == 0 && Number && Number.getValue() > 0 &&
       !ShapedType::isDynamic(Width))

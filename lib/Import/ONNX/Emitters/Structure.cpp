@@ -25,7 +25,7 @@ static LogicalResult emitTranspose(NodeEmitter &E) {
   if (Sorted == *Permutation)
     return E.out(X);
   if (X.Weight)
-    return E.out(ImportedValue::fromWeight(X.Weight->transposed(*Permutation)));
+    return E.out(X.withWeight(X.Weight->transposed(*Permutation)));
   return E.out(E.B.transpose(E.value(0), *Permutation));
 }
 
@@ -51,7 +51,7 @@ static std::optional<ImportedValue> concatWeights(NodeEmitter &E) {
     Parts.push_back(*E.in(I).Weight);
   }
   auto Joined = WeightRecipe::concatenated(Parts);
-  return Joined ? std::optional(ImportedValue::fromWeight(*Joined)) : std::nullopt;
+  return Joined ? std::optional(E.in(0).withWeight(*Joined)) : std::nullopt;
 }
 
 static LogicalResult emitConcat(NodeEmitter &E) {
@@ -85,7 +85,7 @@ static std::optional<ImportedValue> sliceValue(NodeEmitter &E, ImportedValue X, 
     return ImportedValue::fromElements(Elements, {Count.getValue()}, X.Element);
   }
   if (First && Count && X.Weight && Step == 1)
-    return ImportedValue::fromWeight(X.Weight->sliced(Axis, First.getValue(), Count.getValue()));
+    return X.withWeight(X.Weight->sliced(Axis, First.getValue(), Count.getValue()));
   Value Result = E.B.slice(materialize(X, E.B), Axis, Start, Size, Step);
   if (!Result)
     return std::nullopt;

@@ -111,6 +111,9 @@ one("Squeeze", ["x: f32[2, 1, 4, 1]"], [f(2, 1, 4, 1)])
 one("Unsqueeze", ["x: f32[a, 4]"], [f(2, 4)], init={"ax": np.array([0, -1])})
 one("Reshape", ["x: f32[a, b, 6]"], [f(2, 3, 6)], init={"s": np.array([0, -1, 2])})
 one("Reshape", ["x: f32[a, b, 6]"], [f(2, 3, 6)], init={"s": np.array([-1, 6])})
+one("Tile", ["x: f32[a, 3]"], [f(2, 3)], init={"r": np.array([2, 3])})
+one("Where", ["x: f32[a, 40]"], [f(40, 40)], init={"m": np.tril(np.ones((40, 40), bool)), "zero": np.float32(0)}, operands="m x zero")
+one("IsNaN", ["x: f32[n]"], [np.array([1, np.nan, np.inf], np.float32)])
 one("Dropout", ["x: f32[a]"], [f(3)])
 
 # Shapes that are computed from shapes
@@ -183,6 +186,17 @@ def packed():
 
 
 packed()
+
+
+def biased():
+    feeds = {"q": f(1, 3, 64), "k_": f(1, 3, 32), "v_": f(1, 3, 32), **last_inputs(1, 3, 2), "bias": f(1, 4, 3, 5)}
+    nodes = [helper.make_node("GroupQueryAttention", ["q", "k_", "v_", *REST.split(), "", "bias"], ["y", "k", "v"], name="attention",
+                              domain=MICROSOFT, num_heads=4, kv_num_heads=2, do_rotary=1)]
+    inputs = ["q: f32[b, s, 64]", "k_: f32[b, s, 32]", "v_: f32[b, s, 32]"] + LAST + ["bias: f32[b, 4, s, t]"]
+    add("gqa-bias", model(nodes, inputs, ["y", "k", "v"], constants(**tables(32, 8))), feeds, tolerance=1e-4)
+
+
+biased()
 
 one("Attention", ["q: f32[b, 4, s, 8]", "k: f32[b, 2, t, 8]", "v: f32[b, 2, t, 6]"], [f(2, 4, 3, 8), f(2, 2, 5, 8), f(2, 2, 5, 6)],
     opset=23, oracle=run_onnx)
