@@ -263,6 +263,12 @@ LogicalResult DecoderCanonicalizer::takeLastTokens() {
                                 Function.getArgument(2), AffineMap::get(0, 3, {Logits}, Context)));
   for (Operation *Op : llvm::reverse(Chain))
     Op->getResult(0).setType(WithLogits(Op->getResult(0).getType()));
+  // Whoever samples from logits reads f32, whatever the model computes in.
+  Value Last = Return->getOperand(0);
+  auto F32 = cast<RankedTensorType>(Last.getType()).clone(Float32Type::get(Context));
+  Builder.setInsertionPoint(Return);
+  if (Last.getType() != F32)
+    Return->setOperand(0, CastOp::create(Builder, Last.getLoc(), F32, Last));
   Dims Sizes = {Batch, Logits, getAffineConstantExpr(Ty.getDimSize(2), Context)};
   DictionaryAttr Description = describe("logits", AffineMap::get(0, 3, Sizes, Context));
   SmallVector<Attribute> Attributes = {Description};

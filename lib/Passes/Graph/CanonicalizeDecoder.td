@@ -15,7 +15,8 @@ def CanonicalizeDecoder : Pass<"qopt-canonicalize-decoder", "mlir::ModuleOp"> {
       %n = qopt.rms_norm %x, %g …                     =>      %l = qopt.take_last %x, %count size <logits> …
       %logits = qopt.linear %n, %w …                          %n = qopt.rms_norm %l, %g …
     ```
-    - Symbols are `batch`, `tokens` and `logits`; logits are computed for the last `logits` of each row's `count` valid tokens.
+    - Symbols are `batch`, `tokens` and `logits`; logits are computed for the last `logits` of each row's `count` valid tokens, and
+      cast to f32 where the model computes in less.
     - Weights are called by their role: `layers.N.attn.{q,k,v,o}`, `layers.N.mlp.{gate,up,down}` (`up` and `down` where nothing gates),
       `layers.N.norm.{attn,mlp}` (and `q`, `k`, `attn_post`, `mlp_post` where a model has them), `norm.final`, `embedding`, `positions`, `head`, their
       biases `<name>.bias`. A weight whose role is not known keeps the file's name.
