@@ -7,6 +7,7 @@
 #include "qopt/Base/FileWriter.h"
 #include "qopt/Base/Hash.h"
 #include "qopt/Import/ONNX.h"
+#include "qopt/Support/Diagnostics.h"
 #include "qopt/Support/ModelFolder.h"
 
 #include "mlir/Parser/Parser.h"
@@ -236,5 +237,6 @@ Result<CompileReport> Compilation::run() {
 }
 
 Result<CompileReport> qopt::compileModel(MLIRContext &Context, const CompileOptions &Options) {
+  DiagnosticPrinter Printer(&Context, llvm::sys::path::filename(Options.Model).str(), Options.Quiet);
   return Compilation(Context, Options).run();
 }

@@ -2,6 +2,8 @@
 #include "Reference.h"
 
 #include "qopt/Evaluate/Measure.h"
+#include "qopt/Evaluate/TensorErrors.h"
+#include "qopt/Runtime/Arrays.h"
 #include "qopt/Runtime/MemorySampler.h"
 #include "qopt/Runtime/Program.h"
 #include "qopt/Support/CommandLine.h"
@@ -26,6 +28,8 @@ struct Flags {
   cl::opt<int64_t> Window{"window", cl::init(256), cl::desc("tokens of a window (256)"), cl::value_desc("n"), cl::cat(Quality)};
   cl::opt<int64_t> Limit{"limit", cl::init(0), cl::desc("tokens to use (all)"), cl::value_desc("n"), cl::cat(Quality)};
   cl::opt<std::string> SaveReference{"save-reference", cl::desc("write the reference's logits"), cl::value_desc("f.npz"), cl::cat(Quality)};
+  cl::opt<std::string> Inputs{"inputs", cl::desc("inputs of a model that is no decoder"), cl::value_desc("in.npz"), cl::cat(Quality)};
+  cl::opt<std::string> Expect{"expect", cl::desc("its expected outputs: max and RMS error, cosine"), cl::value_desc("out.npz"), cl::cat(Quality)};
   cl::opt<bool> Compare{"compare", cl::desc("print the table; loss is relative to its first line (the reference, if it is a model)"), cl::cat(Other)};
   cl::opt<bool> NoSpeed{"no-speed", cl::desc("leave speed and memory unmeasured"), cl::cat(Other)};
   cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"), cl::cat(Other)};
@@ -42,7 +46,7 @@ static Flags &flags() {
 /// What was given, as plain values: linking the reference's code resets every option of the process.
 struct Request {
   std::vector<std::string> Artefacts;
-  std::string Reference, Tokens, SaveReference, Json;
+  std::string Reference, Tokens, SaveReference, Inputs, Expect, Json;
   int64_t Window = 0, Limit = 0;
   bool Compare = false, NoSpeed = false, Quiet = false;
   unsigned Threads = 0;
@@ -54,6 +58,8 @@ static Request readRequest(Flags &Given) {
   Result.Reference = Given.Reference;
   Result.Tokens = Given.Tokens;
   Result.SaveReference = Given.SaveReference;
+  Result.Inputs = Given.Inputs;
+  Result.Expect = Given.Expect;
   Result.Json = Given.Json;
   Result.Window = Given.Window;
   Result.Limit = Given.Limit;
@@ -68,6 +74,7 @@ static const ToolHelp Help = {"qopt-eval: memory and speed won, quality lost; us
                               R"(  qopt-eval out.qopt --tokens tokens.npy
   qopt-eval out.qopt --reference model.onnx --tokens tokens.npy --limit 4096 --json report.json
   qopt-eval --compare w8.qopt w4.qopt --reference model.onnx --tokens tokens.npy
+  qopt-eval encoder.qopt --inputs in.npz --expect out.npz
 )"};
 
 static int fail(const Status &Error) {
@@ -135,6 +142,8 @@ static Status checkRequest(const Request &Given) {
     return makeError(StatusCode::Usage, "no artefact given; see --help");
   if (Given.Artefacts.size() > 1 && !Given.Compare)
     return makeError(StatusCode::Usage, "several artefacts are compared with --compare");
+  if (Given.Inputs.empty() != Given.Expect.empty())
+    return makeError(StatusCode::Usage, "--inputs and --expect go together");
   if (Given.Tokens.empty() && (!Given.Reference.empty() || !Given.SaveReference.empty()))
     return makeError(StatusCode::Usage, "--reference and --save-reference need --tokens");
   if (Given.Reference.empty() && !Given.SaveReference.empty())
@@ -183,6 +192,30 @@ static Result<std::vector<Measurement>> measureAll(const Request &Given) {
   return Lines;
 }
 
+/// A model that is no decoder: its outputs against given ones.
+static Status compareOutputs(const Request &Given) {
+  auto Program = load(Given.Artefacts.front(), Given.Threads);
+  if (!Program)
+    return Program.status();
+  auto Inputs = readNpz(Given.Inputs), Expected = readNpz(Given.Expect);
+  for (const auto *Read : {&Inputs, &Expected})
+    if (!*Read)
+      return Read->status();
+  auto Outputs = runtime::runArrays(*Program, *Inputs);
+  if (!Outputs)
+    return Outputs.status();
+  auto Errors = compareArrays(*Outputs, *Expected);
+  if (!Errors)
+    return Errors.status();
+  llvm::json::Object Report;
+  for (const TensorError &Each : *Errors) {
+    if (Given.Json != "-")
+      llvm::outs() << llvm::formatv("{0}: max error {1}, RMS error {2}, cosine {3}\n", Each.Name, Each.Max, Each.RMS, Each.Cosine);
+    Report[Each.Name] = llvm::json::Object{{"max_error", Each.Max}, {"rms_error", Each.RMS}, {"cosine", Each.Cosine}};
+  }
+  return Given.Json.empty() ? Status() : writeJson(Given.Json, std::move(Report));
+}
+
 int main(int Argc, char **Argv) {
   llvm::InitLLVM Init(Argc, Argv);
   cl::ResetCommandLineParser();
@@ -194,6 +227,10 @@ int main(int Argc, char **Argv) {
   const Request Given = readRequest(flags());
   if (Status Error = checkRequest(Given); !Error.ok())
     return fail(Error);
+  if (!Given.Inputs.empty()) {
+    Status Error = compareOutputs(Given);
+    return Error.ok() ? 0 : fail(Error);
+  }
   auto Lines = measureAll(Given);
   if (!Lines)
     return fail(Lines.status());

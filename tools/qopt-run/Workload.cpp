@@ -1,6 +1,6 @@
 #include "Workload.h"
 
-#include "Tensors.h"
+#include "qopt/Runtime/Arrays.h"
 #include "qopt/Package/Npz.h"
 #include "qopt/Runtime/Sampler.h"
 
@@ -47,14 +47,14 @@ Status Workload::prepareGraph() {
       return Read.status();
     Given = std::move(*Read);
   } else {
-    Given = largestInputs(Session->program());
+    Given = runtime::largestInputs(Session->program());
   }
-  Result<GraphInputs> Bound = bindGraphInputs(Session->program(), Given);
+  Result<runtime::GraphInputs> Bound = runtime::bindGraphInputs(Session->program(), Given);
   if (!Bound)
     return Bound.status();
   Inputs = std::move(Bound->Tensors);
   Storage = std::move(Bound->Storage);
-  return makeOutputs(*Session, Inputs, Outputs, Storage);
+  return runtime::makeOutputs(*Session, Inputs, Outputs, Storage);
 }
 
 Status Workload::chooseNext() {

@@ -35,8 +35,8 @@ struct CompileReport {
   double Seconds = 0;
 };
 
-/// Compiles; without success nothing is left behind. Diagnostics of passes go to the context's handlers (the message of
-/// the status then only says which phase failed).
+/// Compiles; without success nothing is left behind. Diagnostics of the importer and of passes are
+/// printed on stderr (the message of the status then only says which phase failed).
 Result<CompileReport> compileModel(mlir::MLIRContext &Context, const CompileOptions &Options);
 
 } // namespace qopt
