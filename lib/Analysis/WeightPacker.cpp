@@ -1,5 +1,6 @@
 #include "qopt/Analysis/WeightPacker.h"
 
+#include "qopt/Base/BulkFormats.h"
 #include "qopt/Base/NumberFormats.h"
 
 #include <atomic>
@@ -16,9 +17,11 @@ namespace {
 class ByteBuilder {
 public:
   explicit ByteBuilder(size_t Expected) { Bytes.reserve(Expected); }
-  template <typename T> void put(T Value) {
-    const char *Data = reinterpret_cast<const char *>(&Value);
-    Bytes.insert(Bytes.end(), Data, Data + sizeof(T));
+  template <typename T> void put(T Value) { std::memcpy(grow(sizeof(T)), &Value, sizeof(T)); }
+  /// Room for so many bytes at the end.
+  char *grow(size_t Count) {
+    Bytes.resize(Bytes.size() + Count);
+    return Bytes.data() + Bytes.size() - Count;
   }
   void putFloat(Type Element, float Value) {
     if (Element.isF16())
@@ -54,25 +57,30 @@ static int64_t paddingCode(StoredTypeInterface Type, const QuantizedRows &Rows, 
 /// Words of eight 4-bit codes for inputs [Begin, End) of all rows of the panel.
 static void putWords(ByteBuilder &Bytes, StoredTypeInterface Type, const QuantizedRows &Rows,
                      int64_t PanelRows, int64_t Group, int64_t Begin, int64_t End) {
-  for (int64_t First = Begin; First < End; First += 8)
-    for (int64_t Row = 0; Row < PanelRows; ++Row) {
+  char *Out = Bytes.grow(llvm::divideCeil(End - Begin, 8) * PanelRows * 4);
+  for (int64_t Row = 0; Row < PanelRows; ++Row) {
+    const int16_t *Codes = Row < Rows.Rows ? &Rows.Codes[Row * Rows.Columns] : nullptr;
+    uint32_t Padding = uint32_t(paddingCode(Type, Rows, Row, Group) & 15);
+    for (int64_t First = Begin; First < End; First += 8) {
       uint32_t Word = 0;
       for (int64_t J = 0; J < 8; ++J) {
-        bool Inside = Row < Rows.Rows && First + J < End;
-        int64_t Code = Inside ? Rows.Codes[Row * Rows.Columns + First + J]
-                              : paddingCode(Type, Rows, Row, Group);
-        Word |= uint32_t(Code & 15) << (4 * J);
+        uint32_t Code = Codes && First + J < End ? uint32_t(Codes[First + J] & 15) : Padding;
+        Word |= Code << (4 * J);
       }
-      Bytes.put(Word);
+      std::memcpy(Out + ((First - Begin) / 8 * PanelRows + Row) * 4, &Word, 4);
     }
+  }
 }
 
 static void putBytes(ByteBuilder &Bytes, StoredTypeInterface Type, const QuantizedRows &Rows,
                      int64_t PanelRows, int64_t Group, int64_t Begin, int64_t End) {
-  for (int64_t Column = Begin; Column < End; ++Column)
-    for (int64_t Row = 0; Row < PanelRows; ++Row)
-      Bytes.put(uint8_t(Row < Rows.Rows ? Rows.Codes[Row * Rows.Columns + Column]
-                                        : paddingCode(Type, Rows, Row, Group)));
+  char *Out = Bytes.grow((End - Begin) * PanelRows);
+  for (int64_t Row = 0; Row < PanelRows; ++Row) {
+    const int16_t *Codes = Row < Rows.Rows ? &Rows.Codes[Row * Rows.Columns] : nullptr;
+    char Padding = char(paddingCode(Type, Rows, Row, Group));
+    for (int64_t Column = Begin; Column < End; ++Column)
+      Out[(Column - Begin) * PanelRows + Row] = Codes ? char(Codes[Column]) : Padding;
+  }
 }
 
 std::vector<char> qopt::packCodePanel(StoredTypeInterface Type, const QuantizedRows &Rows,
@@ -122,11 +130,11 @@ public:
         Bytes.putFloat(Type.getElementType(), Value);
       return Bytes.take();
     }
-    for (auto [I, Value] : llvm::enumerate(Values))
-      if (!std::isfinite(Value))
-        return makeError(StatusCode::BadInput, "weight '", Name, "': element [", First + I / Columns,
-                         ", ", I % Columns, "] is ", Value, ", which ",
-                         "no code can hold; keep this weight in a float format");
+    if (!allFinite(Values.data(), Values.size())) {
+      int64_t I = llvm::find_if(Values, [](float Value) { return !std::isfinite(Value); }) - Values.begin();
+      return makeError(StatusCode::BadInput, "weight '", Name, "': element [", First + I / Columns, ", ", I % Columns,
+                       "] is ", Values[I], ", which no code can hold; keep this weight in a float format");
+    }
     QuantizedRows Quantized;
     Codes->quantizeRows(Stored, Values.data(), Rows, Columns, Quantized);
     return packCodePanel(Stored, Quantized, Padded);

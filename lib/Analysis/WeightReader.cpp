@@ -1,5 +1,6 @@
 #include "qopt/Analysis/WeightReader.h"
 
+#include "qopt/Base/BulkFormats.h"
 #include "qopt/Base/NumberFormats.h"
 
 #include <cstring>
@@ -105,63 +106,92 @@ Result<WeightReader> WeightReader::open(WeightOp Weight, const SourceBytes &Byte
   return Reader;
 }
 
-float WeightReader::load(int64_t Position) const {
+/// Elements [Position, Position + Count) of the concatenated sources as f32.
+void WeightReader::loadRun(int64_t Position, int64_t Count, float *Out) const {
   size_t Index = Sources.size() - 1;
   while (Sources[Index].first > Position)
     --Index;
-  const char *Data = Sources[Index].second;
-  Position -= Sources[Index].first;
-  auto Read = [&](auto Value) {
-    std::memcpy(&Value, Data + Position * int64_t(sizeof(Value)), sizeof(Value));
-    return Value;
-  };
-  switch (SourceElement) {
-  case Element::F32:
-    return Read(float());
-  case Element::F16:
-    return floatFromHalf(Read(uint16_t()));
-  case Element::BF16:
-    return floatFromBfloat(Read(uint16_t()));
-  case Element::F64:
-    return float(Read(double()));
+  while (Count > 0) {
+    int64_t End = Index + 1 < Sources.size() ? Sources[Index + 1].first : INT64_MAX;
+    int64_t Here = std::min(Count, End - Position);
+    convertRun(Sources[Index].second, Position - Sources[Index].first, Here, Out);
+    Position += Here;
+    Out += Here;
+    Count -= Here;
+    ++Index;
   }
-  llvm_unreachable("all element types are handled");
 }
 
-float WeightReader::transform(float Value) const {
-  for (const ValueStep &Step : ValueSteps) {
-    if (Step.Kind == ValueStep::Scale)
-      Value *= Step.Factor;
-    else
-      Value = Step.Kind == ValueStep::ToF16 ? floatFromHalf(halfFromFloat(Value))
-                                            : floatFromBfloat(bfloatFromFloat(Value));
+/// Bytes of a file need not be aligned to their type, so they go through a small aligned buffer.
+template <typename T, typename Convert>
+static void convertPieces(const char *Data, int64_t Count, float *Out, Convert Piece) {
+  constexpr int64_t Size = 1024;
+  T Buffer[Size];
+  for (int64_t Begin = 0; Begin < Count; Begin += Size) {
+    int64_t Here = std::min(Size, Count - Begin);
+    std::memcpy(Buffer, Data + Begin * int64_t(sizeof(T)), Here * sizeof(T));
+    Piece(Buffer, Here, Out + Begin);
   }
-  return Value;
+}
+
+void WeightReader::convertRun(const char *Data, int64_t First, int64_t Count, float *Out) const {
+  switch (SourceElement) {
+  case Element::F32:
+    std::memcpy(Out, Data + First * 4, Count * 4);
+    return;
+  case Element::F16:
+    return convertPieces<uint16_t>(Data + First * 2, Count, Out, floatsFromHalfs);
+  case Element::BF16:
+    return convertPieces<uint16_t>(Data + First * 2, Count, Out, floatsFromBfloats);
+  case Element::F64:
+    return convertPieces<double>(Data + First * 8, Count, Out,
+                                 [](const double *In, int64_t N, float *To) { std::copy(In, In + N, To); });
+  }
+}
+
+void WeightReader::transform(float *Values, int64_t Count) const {
+  for (const ValueStep &Step : ValueSteps)
+    for (int64_t I = 0; I < Count; ++I) {
+      if (Step.Kind == ValueStep::Scale)
+        Values[I] *= Step.Factor;
+      else
+        Values[I] = Step.Kind == ValueStep::ToF16 ? floatFromHalf(halfFromFloat(Values[I]))
+                                                  : floatFromBfloat(bfloatFromFloat(Values[I]));
+    }
+}
+
+/// One element at a time through all views: for what is no plain matrix.
+void WeightReader::readElements(int64_t First, int64_t Count, float *Out) const {
+  for (int64_t I = 0; I < Count; ++I) {
+    int64_t Position = First + I;
+    for (const View &Each : llvm::reverse(Views))
+      Position = Each.position(Position);
+    loadRun(Position, 1, Out + I);
+  }
+}
+
+/// A matrix whose columns are contiguous in the file: runs along the rows asked for, spread over the output.
+void WeightReader::readTransposed(int64_t First, int64_t Count, float *Out) const {
+  const View &Top = Views.back();
+  SmallVector<float, 64> Run(Count);
+  for (int64_t Column = 0; Column < Columns; ++Column) {
+    loadRun(Top.Offset + First + Column * Top.Strides[1], Count, Run.data());
+    for (int64_t Row = 0; Row < Count; ++Row)
+      Out[Row * Columns + Column] = Run[Row];
+  }
 }
 
 void WeightReader::readRows(int64_t First, int64_t Count, float *Out) const {
   const View &Top = Views.back();
-  if (Views.size() > 1 || Top.Shape.size() != 2) {
-    for (int64_t I = 0; I < Count * Columns; ++I) {
-      int64_t Position = First * Columns + I;
-      for (const View &Each : llvm::reverse(Views))
-        Position = Each.position(Position);
-      Out[I] = transform(load(Position));
-    }
-    return;
-  }
-  // A matrix: walk along the axis that is contiguous in the file.
-  auto Copy = [&](int64_t Row, int64_t Column) {
-    int64_t Position = Top.Offset + (First + Row) * Top.Strides[0] + Column * Top.Strides[1];
-    Out[Row * Columns + Column] = transform(load(Position));
-  };
-  if (Top.Strides[0] < Top.Strides[1]) {
-    for (int64_t Column = 0; Column < Columns; ++Column)
-      for (int64_t Row = 0; Row < Count; ++Row)
-        Copy(Row, Column);
-  } else {
+  bool Matrix = Views.size() == 1 && Top.Shape.size() == 2;
+  if (Views.size() == 1 && Top.isRowMajor())
+    loadRun(Top.Offset + First * Columns, Count * Columns, Out);
+  else if (Matrix && Top.Strides[1] == 1)
     for (int64_t Row = 0; Row < Count; ++Row)
-      for (int64_t Column = 0; Column < Columns; ++Column)
-        Copy(Row, Column);
-  }
+      loadRun(Top.Offset + (First + Row) * Top.Strides[0], Columns, Out + Row * Columns);
+  else if (Matrix && Top.Strides[0] == 1)
+    readTransposed(First, Count, Out);
+  else
+    readElements(First * Columns, Count * Columns, Out);
+  transform(Out, Count * Columns);
 }

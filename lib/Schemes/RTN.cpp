@@ -4,6 +4,7 @@
 // one code that has no counterpart of the other sign (ONNX Runtime's MatMulNBits quantizer does the same).
 // Asymmetric: the range, widened to hold zero, is divided into 2^b - 1 steps, and zero is a code.
 #include "qopt/Analysis/Scheme.h"
+#include "qopt/Base/BulkFormats.h"
 
 #include <cmath>
 
@@ -32,11 +33,8 @@ public:
 private:
   static void quantizeGroup(StoredTypeInterface Type, const float *Values, int64_t Size,
                             int16_t *Codes, float &Scale, int16_t *ZeroPoint) {
-    float Min = 0, Max = 0;
-    for (int64_t I = 0; I < Size; ++I) {
-      Min = std::min(Min, Values[I]);
-      Max = std::max(Max, Values[I]);
-    }
+    float Min, Max;
+    rangeWithZero(Values, Size, Min, Max);
     float Lowest = Type.getCodeMin(), Highest = Type.getCodeMax();
     Scale = ZeroPoint ? (Max - Min) / (Highest - Lowest) : (-Min > Max ? Min : Max) / Lowest;
     Scale = roundToScaleType(Type.getScaleType(), Scale);
@@ -46,8 +44,7 @@ private:
       Zero = std::clamp(std::nearbyint(-Min * Inverse), Lowest, Highest);
       *ZeroPoint = int16_t(Zero);
     }
-    for (int64_t I = 0; I < Size; ++I)
-      Codes[I] = int16_t(std::clamp(std::nearbyint(Values[I] * Inverse) + Zero, Lowest, Highest));
+    roundToCodes(Values, Size, Inverse, Zero, Lowest, Highest, Codes);
   }
 };
 

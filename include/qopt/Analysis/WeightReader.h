@@ -47,8 +47,11 @@ private:
 
   void applyStep(mlir::Attribute Step);
   void pushRowMajor(llvm::ArrayRef<int64_t> Shape);
-  float load(int64_t Position) const;
-  float transform(float Value) const;
+  void loadRun(int64_t Position, int64_t Count, float *Out) const;
+  void convertRun(const char *Data, int64_t First, int64_t Count, float *Out) const;
+  void transform(float *Values, int64_t Count) const;
+  void readElements(int64_t First, int64_t Count, float *Out) const;
+  void readTransposed(int64_t First, int64_t Count, float *Out) const;
 
   llvm::SmallVector<View, 2> Views;
   llvm::SmallVector<ValueStep, 2> ValueSteps;
