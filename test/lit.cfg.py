@@ -24,6 +24,9 @@ for name in ("QOPT_ISA", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LI
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
+# How many damaged files the readers get: check-long-fuzz asks for more.
+config.environment["QOPT_FUZZ_ROUNDS"] = lit_config.params.get("fuzz-rounds", "60")
+
 config.substitutions += [
     ("%python", f'"{config.python}"'),
     ("%source", config.qopt_source),

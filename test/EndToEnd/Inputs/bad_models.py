@@ -86,7 +86,7 @@ class BadModels(Models):
         model = self.genai()
         with open(model, "rb") as file:
             good = file.read()
-        for _ in range(60):
+        for _ in range(int(os.environ.get("QOPT_FUZZ_ROUNDS", "60"))):
             data = bytearray(good)
             for _ in range(random.choice((1, 1, 2, 8))):
                 data[random.randrange(len(data))] = random.randrange(256)
