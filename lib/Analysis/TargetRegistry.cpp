@@ -4,8 +4,9 @@ using namespace mlir;
 using namespace qopt;
 
 TargetRegistry &TargetRegistry::get() {
-  static TargetRegistry Registry;
-  return Registry;
+  // Never destroyed: what a plugin put there ends when the plugin is unloaded.
+  static auto *Registry = new TargetRegistry();
+  return *Registry;
 }
 
 void TargetRegistry::add(std::unique_ptr<Target> New) {

@@ -39,6 +39,7 @@ private:
   Status dump(Level Which);
   Status stop();
   Status finish();
+  LogicalResult report(Diagnostic &Message) const;
   SourceBytes sources();
   std::string modelName() const;
   std::string hashText() const;
@@ -209,7 +210,20 @@ Status Compilation::finish() {
                        Options.Force ? FolderWriter::Existing::ReplaceArtefact : FolderWriter::Existing::Refuse, Log);
 }
 
+/// What is no error concerns the user too: a pattern that did not raise, a pass's remarks.
+LogicalResult Compilation::report(Diagnostic &Message) const {
+  if (Message.getSeverity() == DiagnosticSeverity::Error)
+    return failure(); // printed by the context
+  if (Options.Quiet)
+    return success();
+  if (!isa<UnknownLoc>(Message.getLocation()))
+    llvm::errs() << Message.getLocation() << ": ";
+  llvm::errs() << (Message.getSeverity() == DiagnosticSeverity::Warning ? "warning: " : "remark: ") << Message << "\n";
+  return success();
+}
+
 Result<CompileReport> Compilation::run() {
+  ScopedDiagnosticHandler Diagnostics(&Context, [this](Diagnostic &Message) { return report(Message); });
   auto Begin = std::chrono::steady_clock::now();
   if (Status Error = checkOutput(); !Error.ok())
     return Error;

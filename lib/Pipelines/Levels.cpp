@@ -62,7 +62,6 @@ static void addModelPasses(OpPassManager &Passes, const LevelOptions &Options) {
   Sizes.Batch = Options.Batch;
   Sizes.Chunk = Options.Chunk;
   Passes.addNestedPass<func::FuncOp>(createBindSizes(Sizes));
-  Passes.addPass(createVerifyModel());
 }
 
 static void addQuantizedPasses(OpPassManager &Passes, const LevelOptions &Options) {
@@ -77,7 +76,6 @@ static void addQuantizedPasses(OpPassManager &Passes, const LevelOptions &Option
   Precision.Reason = Options.Reason;
   Passes.addPass(createAssignPrecision(Precision));
   Passes.addPass(createQuantizeBlocks());
-  Passes.addPass(createVerifyQuantized());
 }
 
 static void addKernelPasses(OpPassManager &Passes, const LevelOptions &Options) {
@@ -89,7 +87,6 @@ static void addKernelPasses(OpPassManager &Passes, const LevelOptions &Options) 
   Layouts.TargetName = Options.Target;
   Passes.addPass(createChooseLayouts(Layouts));
   Passes.addNestedPass<func::FuncOp>(createPlanMemory());
-  Passes.addPass(createVerifyKernels());
 }
 
 static LogicalResult addInserted(OpPassManager &Passes, Level Which, bool Before, ArrayRef<InsertedPass> Inserted) {
@@ -109,7 +106,16 @@ LogicalResult qopt::buildLevel(OpPassManager &Passes, Level Which, const LevelOp
     addQuantizedPasses(Passes, Options);
   else if (Which == Level::Kernels)
     addKernelPasses(Passes, Options);
-  return addInserted(Passes, Which, /*Before=*/false, Inserted);
+  if (failed(addInserted(Passes, Which, /*Before=*/false, Inserted)))
+    return failure();
+  // Last, so that it holds for what was inserted too.
+  if (Which == Level::Model)
+    Passes.addPass(createVerifyModel());
+  else if (Which == Level::Quantized)
+    Passes.addPass(createVerifyQuantized());
+  else if (Which == Level::Kernels)
+    Passes.addPass(createVerifyKernels());
+  return success();
 }
 
 namespace {

@@ -38,8 +38,9 @@ const CpuLowering *CpuLoweringRegistry::lookup(StringRef Name) const {
 }
 
 static std::vector<std::function<std::unique_ptr<CpuLowering>()>> &pluginLowerings() {
-  static std::vector<std::function<std::unique_ptr<CpuLowering>()>> Makers;
-  return Makers;
+  // Never destroyed: the plugin's code may be gone by then.
+  static auto *Makers = new std::vector<std::function<std::unique_ptr<CpuLowering>()>>();
+  return *Makers;
 }
 
 void cpu::registerCpuLowering(std::function<std::unique_ptr<CpuLowering>()> Make) {

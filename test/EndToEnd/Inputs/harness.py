@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -18,6 +19,13 @@ def check(condition, message):
         raise Mismatch(message)
 
 
+def fresh(folder):
+    """An empty folder: nothing of an earlier run is taken for this one's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    return folder
+
+
 def run(tool, *arguments, expect=0, cwd=None, timeout=300, env=None):
     """Runs a tool of the build. It must end by itself with the expected code (or one of them)."""
     command = [tool, *map(str, arguments)]
@@ -30,7 +38,8 @@ def run(tool, *arguments, expect=0, cwd=None, timeout=300, env=None):
         raise Mismatch(f"{shown}: still running after {timeout} s") from None
     wanted = expect if isinstance(expect, tuple) else (expect,)
     check(result.returncode in wanted,
-          f"{shown}: exit code {result.returncode}, expected {' or '.join(map(str, wanted))}\n{result.stdout}{result.stderr}")
+          f"{shown}: exit code {result.returncode}, expected {' or '.join(map(str, wanted))}\n"
+          f"{result.stdout[-1000:]}{result.stderr[-3000:]}")
     return result
 
 
@@ -49,6 +58,18 @@ def generate(artefact, prompts, count, *flags):
     lines = run("qopt-run", artefact, "--generate", *arguments, "--max-tokens", count, "--quiet", *flags).stdout.split("\n")
     check(lines[-1] == "" and len(lines) == len(prompts) + 1, f"expected a line for each of {len(prompts)} prompts, got {lines}")
     return [[int(word) for word in line.split(",") if word] for line in lines[:-1]]
+
+
+def build_out_of_tree(source, build, folder, library):
+    """Builds a project against a build of qopt, with its compiler. Unoptimised: what is tested is that it works."""
+    with open(os.path.join(build, "CMakeCache.txt")) as file:
+        compiler = next(line.split("=", 1)[1].strip() for line in file if line.startswith("CMAKE_CXX_COMPILER:"))
+    flags = ["-DQOpt_DIR=" + os.path.join(build, "cmake"), "-DCMAKE_CXX_COMPILER=" + compiler, "-DCMAKE_CXX_FLAGS=-O0"]
+    if shutil.which("ccache"):
+        flags.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
+    run("cmake", "-G", "Ninja", "-S", source, "-B", folder, *flags)
+    run("cmake", "--build", folder)
+    return os.path.join(folder, library)
 
 
 class Reference:
