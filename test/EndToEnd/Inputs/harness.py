@@ -52,10 +52,35 @@ def evaluate(artefact, tokens, *flags):
     return json.loads(run("qopt-eval", artefact, "--tokens", tokens, "--quiet", "--json", "-", *flags).stdout)
 
 
-def generate(artefact, prompts, count, *flags):
+def read_json(artefact, name):
+    with open(os.path.join(artefact, name)) as file:
+        return json.load(file)
+
+
+def run_arrays(artefact, folder, *flags, **inputs):
+    """What a program makes of these arrays, by name."""
+    given, made = os.path.join(folder, "in.npz"), os.path.join(folder, "out.npz")
+    np.savez(given, **inputs)
+    if os.path.exists(made):
+        os.unlink(made)
+    run("qopt-run", artefact, "--inputs", given, "--outputs", made, "--quiet", *flags)
+    with np.load(made) as arrays:
+        return dict(arrays)
+
+
+def isas():
+    """The instruction sets of kernels that this processor has."""
+    with open("/proc/cpuinfo") as file:
+        flags = next((line.split(":")[1].split() for line in file if line.startswith("flags")), [])
+    avx2 = ("avx2", "fma", "f16c", "bmi2")
+    needs = {"generic": (), "avx2": avx2, "avx512": (*avx2, "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd")}
+    return [isa for isa, words in needs.items() if all(word in flags for word in words)]
+
+
+def generate(artefact, prompts, count, *flags, **options):
     """The new ids of each prompt."""
     arguments = [word for prompt in prompts for word in ("--prompt-ids", ",".join(map(str, prompt)))]
-    lines = run("qopt-run", artefact, "--generate", *arguments, "--max-tokens", count, "--quiet", *flags).stdout.split("\n")
+    lines = run("qopt-run", artefact, "--generate", *arguments, "--max-tokens", count, "--quiet", *flags, **options).stdout.split("\n")
     check(lines[-1] == "" and len(lines) == len(prompts) + 1, f"expected a line for each of {len(prompts)} prompts, got {lines}")
     return [[int(word) for word in line.split(",") if word] for line in lines[:-1]]
 
@@ -98,16 +123,36 @@ class Reference:
             feed["position_ids"] = np.tile(np.arange(tokens, dtype=np.int64), (batch, 1))
         return self.session.run(["logits"], feed)[0]
 
-    def perplexity(self, ids, window=256, batch=4):
-        """Of windows that do not overlap: every token but a window's first."""
-        windows = np.asarray(ids, np.int64)[:len(ids) // window * window].reshape(-1, window)
-        losses = []
-        for start in range(0, len(windows), batch):
-            part = windows[start:start + batch]
-            x = self.logits(part)[:, :-1].astype(np.float64)
-            x -= x.max(-1, keepdims=True)
-            losses.append(np.log(np.exp(x).sum(-1)) - np.take_along_axis(x, part[:, 1:, None], -1)[..., 0])
-        return float(np.exp(np.mean(np.concatenate(losses))))
+    def all_logits(self, windows, batch=4):
+        """The logits of windows [count][tokens], each from an empty cache."""
+        return np.concatenate([self.logits(windows[start:start + batch]) for start in range(0, len(windows), batch)])
+
+
+def windows_of(tokens, window=256):
+    """Windows that do not overlap."""
+    return np.asarray(tokens, np.int64)[:len(tokens) // window * window].reshape(-1, window)
+
+
+def log_softmax(logits):
+    x = logits.astype(np.float64)
+    x -= x.max(-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+def quality(logits, windows, reference=None):
+    """What qopt-eval reports, computed from logits: of every token but a window's first."""
+    losses, divergences, agreements = [], [], []
+    for index, ids in enumerate(windows):
+        x = log_softmax(logits[index, :-1])
+        losses.append(-np.take_along_axis(x, ids[1:, None], -1)[:, 0])
+        if reference is not None:
+            y = log_softmax(reference[index, :-1])
+            divergences.append((np.exp(y) * (y - x)).sum(-1))
+            agreements.append(x.argmax(-1) == y.argmax(-1))
+    result = {"perplexity": float(np.exp(np.mean(losses)))}
+    if reference is not None:
+        result.update(kl_mean=float(np.mean(divergences)), top1_agreement=float(np.mean(agreements)))
+    return result
 
 
 def check_greedy(reference, prompt, ids, margin):
