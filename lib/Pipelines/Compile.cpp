@@ -3,6 +3,7 @@
 #include "EmitArtefact.h"
 #include "Explain.h"
 
+#include "qopt/Analysis/Scheme.h"
 #include "qopt/Analysis/TargetRegistry.h"
 #include "qopt/Base/FileWriter.h"
 #include "qopt/Base/Hash.h"
@@ -39,7 +40,6 @@ private:
   Status dump(Level Which);
   Status stop();
   Status finish();
-  LogicalResult report(Diagnostic &Message) const;
   SourceBytes sources();
   std::string modelName() const;
   std::string hashText() const;
@@ -142,6 +142,22 @@ Status Compilation::dump(Level Which) {
   return writeFile(Options.DumpLevels + "/" + getLevelName(Which).str() + ".mlir", hashText());
 }
 
+/// Asking for more tokens than the model was made for is the user's mistake, not a failure of the compiler.
+static bool exceedsContext(ModuleOp Module, int64_t Context) {
+  return llvm::any_of(Module.getOps<func::FuncOp>(), [&](func::FuncOp Function) {
+    auto Limit = Function->getAttrOfType<IntegerAttr>("qopt.context");
+    return Limit && Context > Limit.getInt();
+  });
+}
+
+static Status checkScheme(const std::string &Name) {
+  SchemeRegistry Schemes;
+  registerAllSchemes(Schemes);
+  if (Schemes.find(Name))
+    return Status();
+  return makeError(StatusCode::Usage, "unknown scheme '", Name, "'; known: ", llvm::join(Schemes.getNames(), ", "));
+}
+
 Status Compilation::lowerTo(Level Which) {
   Log.phase("level " + getLevelName(Which).str());
   PassManager Passes(&Context);
@@ -149,7 +165,7 @@ Status Compilation::lowerTo(Level Which) {
     return makeError(StatusCode::Usage, "a pass of --insert-pass at level ", getLevelName(Which).str(),
                      " is not known");
   if (failed(Passes.run(*Module)))
-    return makeError(StatusCode::Failed, "the ", getLevelName(Which).str(), " level could not be reached");
+    return makeError(exceedsContext(*Module, Options.Levels.Context) ? StatusCode::Usage : StatusCode::Failed, "the ", getLevelName(Which).str(), " level could not be reached");
   return dump(Which);
 }
 
@@ -210,22 +226,11 @@ Status Compilation::finish() {
                        Options.Force ? FolderWriter::Existing::ReplaceArtefact : FolderWriter::Existing::Refuse, Log);
 }
 
-/// What is no error concerns the user too: a pattern that did not raise, a pass's remarks.
-LogicalResult Compilation::report(Diagnostic &Message) const {
-  if (Message.getSeverity() == DiagnosticSeverity::Error)
-    return failure(); // printed by the context
-  if (Options.Quiet)
-    return success();
-  if (!isa<UnknownLoc>(Message.getLocation()))
-    llvm::errs() << Message.getLocation() << ": ";
-  llvm::errs() << (Message.getSeverity() == DiagnosticSeverity::Warning ? "warning: " : "remark: ") << Message << "\n";
-  return success();
-}
-
 Result<CompileReport> Compilation::run() {
-  ScopedDiagnosticHandler Diagnostics(&Context, [this](Diagnostic &Message) { return report(Message); });
   auto Begin = std::chrono::steady_clock::now();
   if (Status Error = checkOutput(); !Error.ok())
+    return Error;
+  if (Status Error = checkScheme(Options.Levels.Scheme); !Error.ok())
     return Error;
   if (Status Error = load(); !Error.ok())
     return Error;
