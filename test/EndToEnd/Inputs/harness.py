@@ -128,6 +128,29 @@ class Reference:
         return np.concatenate([self.logits(windows[start:start + batch]) for start in range(0, len(windows), batch)])
 
 
+def read_budgets():
+    """The entries of test/Numerics/budgets.yaml: plain lists of "key: value" lines."""
+    entries = []
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "Numerics", "budgets.yaml")) as file:
+        for line in file:
+            if not line.strip() or line.startswith("#"):
+                continue
+            check(line[:2] in ("- ", "  ") and ": " in line, f"budgets.yaml: {line}")
+            if line.startswith("- "):
+                entries.append({})
+            key, value = line[2:].strip().split(": ", 1)
+            entries[-1][key] = value
+    return entries
+
+
+def budget(operation, types="any", target="cpu"):
+    """The allowed error of a result."""
+    for entry in read_budgets():
+        if (entry["operation"], entry["types"], entry["target"]) == (operation, types, target):
+            return float(entry["bound"])
+    raise Mismatch(f"no budget for {operation}, {types}, {target}")
+
+
 def windows_of(tokens, window=256):
     """Windows that do not overlap."""
     return np.asarray(tokens, np.int64)[:len(tokens) // window * window].reshape(-1, window)

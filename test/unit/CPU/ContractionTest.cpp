@@ -15,7 +15,7 @@ struct Linear {
   std::string Weight = "f32", Input = "f32";
   std::vector<int64_t> M = {1};
   int64_t N = 32, K = 32;
-  double Tolerance = 1e-5;
+  std::string Budget = "f32";
 };
 
 std::string tensor(const std::string &Shape, const std::string &Element) {
@@ -46,7 +46,7 @@ void runLinear(const Linear &Case) {
     })",
                                    X, rows(Case.K), W, Y, Symbols);
   KernelTester Tester(Text, Rows);
-  Tester.weights({1}).tolerance(Case.Tolerance).run();
+  Tester.weights({1}).budget("linear", Case.Budget).run();
   EXPECT_EQ(Tester.getLowering(), "contraction");
 }
 
@@ -64,7 +64,7 @@ TEST(Contraction, ShortFloats) {
   for (const char *Weight : {"f16", "bf16"})
     for (int64_t K : {7, 64, 131}) {
       runLinear({Weight, "f32", {1, 6}, 65, K});
-      runLinear({Weight, Weight, {1, 6}, 65, K, std::string(Weight) == "f16" ? 1e-3 : 8e-3});
+      runLinear({Weight, Weight, {1, 6}, 65, K, Weight});
     }
 }
 
@@ -75,7 +75,7 @@ TEST(Contraction, Codes) {
         for (int64_t K : {31, 200}) {
           std::string Weight = std::string("!qopt.packed<") + Code + ", group = " + Group +
                                ", scale = f16" + Form + ">";
-          runLinear({Weight, "f32", {1, 5}, 33, K, 2e-5});
+          runLinear({Weight, "f32", {1, 5}, 33, K, "codes"});
         }
 }
 
@@ -85,14 +85,14 @@ TEST(Contraction, OddGroupsAndScales) {
                              "!qopt.packed<i3, group = 16, scale = f16>",
                              "!qopt.packed<i6, group = 20, scale = f16, asymmetric>"})
     for (int64_t K : {1, 50, 450})
-      runLinear({Weight, "f32", {1, 4}, 40, K, 5e-5});
+      runLinear({Weight, "f32", {1, 4}, 40, K, "long groups"});
 }
 
 TEST(Contraction, SeveralPanelsInFlight) {
   for (const char *Weight : {"f32", "!qopt.packed<i4, group = 32, scale = f16>",
                              "!qopt.packed<i8, group = 0, scale = f16>"})
     for (int64_t N : {128, 300})
-      runLinear({Weight, "f32", {1}, N, 96, 2e-5});
+      runLinear({Weight, "f32", {1}, N, 96, "codes"});
 }
 
 TEST(Contraction, NotFinite) {
@@ -128,7 +128,7 @@ TEST(Contraction, NormAndSeparateOutputs) {
                                    rows(48), Symbols);
   KernelTester(Text, Sizes{{1, 1}, {2, 1}, {1, 2}, {2, 7}})
       .weights({2, 3, 4})
-      .tolerance(5e-5)
+      .budget("linear", "after a norm")
       .run();
 }
 
@@ -146,7 +146,7 @@ TEST(Contraction, GateAndUp) {
                                    rows(40), Symbols);
   KernelTester(Text, Sizes{{1, 1}, {1, 4}, {1, 19}})
       .weights({3, 4})
-      .tolerance(5e-5)
+      .budget("linear", "after a norm")
       .checkBytes()
       .run();
 }
@@ -176,5 +176,5 @@ TEST(Contraction, LastTokens) {
       qkernel.yield %0 : tensor<?x2x35xf32>
     })",
                                    rows(24), Symbols);
-  KernelTester(Text, {3, 5}).weights({3}).integers(1, {5, 1, 3}).tolerance(2e-5).run();
+  KernelTester(Text, {3, 5}).weights({3}).integers(1, {5, 1, 3}).budget("linear", "after a norm").run();
 }

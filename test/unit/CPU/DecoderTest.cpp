@@ -20,7 +20,7 @@ struct Attention {
   std::string Cache = "f32", Query = "f32";
   int64_t Window = 0;
   double Softcap = 0;
-  double Tolerance = 2e-5;
+  std::string Budget = "f32";
 };
 
 std::string attentionText(const Attention &Case, int64_t Capacity) {
@@ -53,7 +53,7 @@ void runAttention(const Attention &Case) {
     KernelTester(attentionText(Case, 50), {2, Tokens})
         .filledCache(1, {Past + Tokens, 1 + Tokens})
         .integers(2, {Past, 1})
-        .tolerance(Case.Tolerance)
+        .budget("attention", Case.Budget)
         .run();
   }
 }
@@ -75,7 +75,7 @@ TEST(Attention, Sizes) {
 TEST(Attention, StoredTypes) {
   runAttention({4, 2, 32, "f16", "f32"});
   runAttention({4, 2, 32, "bf16", "f32"});
-  runAttention({4, 2, 32, "f16", "f16", 0, 0, 2e-3});
+  runAttention({4, 2, 32, "f16", "f16", 0, 0, "f16"});
 }
 
 TEST(Attention, WindowAndSoftcap) {
@@ -103,7 +103,7 @@ TEST(Append, RotaryKeysAndQueries) {
         KernelTester(Text, {2, Tokens})
             .filledCache(0, {13, 30})
             .integers(3, {13, 30})
-            .tolerance(std::string(Stored) == "f16" ? 1e-3 : 1e-5)
+            .budget("append", Stored)
             .run();
     }
 }
@@ -117,7 +117,7 @@ TEST(Append, WithoutRotary) {
       qkernel.yield %c : !cache
     })",
                                    dims("s0, s1, 3, 8"), PerRow, Symbols);
-  KernelTester(Text, {1, 17}).filledCache(0, {0}).integers(3, {0}).tolerance(4e-3).run();
+  KernelTester(Text, {1, 17}).filledCache(0, {0}).integers(3, {0}).budget("append", "bf16").run();
 }
 
 TEST(Append, RotaryAlone) {
@@ -151,7 +151,7 @@ TEST(Gather, Tables) {
         })",
                         Table, dims("s0, s1"), To, Symbols, Rest, CastToHalf ? "%r" : "%g");
       KernelTester Tester(Text, {1, 5});
-      Tester.integers(1, {0, 69, 33, -1, -70}).tolerance(CastToHalf ? 1e-3 : 1e-6);
+      Tester.integers(1, {0, 69, 33, -1, -70}).budget("gather", CastToHalf ? "f16" : "f32");
       if (IsStored)
         Tester.weights({0});
       Tester.run();
@@ -169,14 +169,13 @@ TEST(Norm, RowsOfAnyLength) {
           qkernel.yield %n : {0}
         })",
                                       X, dims("s0, s1, " + std::to_string(Size)), V, Symbols);
-      double Tolerance = Element[1] == '3' ? 1e-5 : 2e-3;
-      KernelTester(Rms, {2, 3}).tolerance(Tolerance).run();
+      KernelTester(Rms, {2, 3}).budget("norm", Element).run();
       std::string Layer = llvm::formatv(R"(
         qkernel.kernel @k(%x: {0} {1}, %g: {2}, %b: {2}) -> {0} attributes {{kind = "norm", {3}} {{
           %n = qopt.layer_norm %x, %g, %b epsilon 1.0e-03 : {0}, {2}, {2}
           qkernel.yield %n : {0}
         })",
                                         X, dims("s0, s1, " + std::to_string(Size)), V, Symbols);
-      KernelTester(Layer, {2, 3}).tolerance(Tolerance).run();
+      KernelTester(Layer, {2, 3}).budget("norm", Element).run();
     }
 }

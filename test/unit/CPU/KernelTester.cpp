@@ -397,7 +397,7 @@ void KernelTester::compareResults(const KernelVariant &Variant,
                           Bytes + I * cpu::getElementBytes(Tensor.getElementType()));
       if (std::isnan(Want)
               ? std::isnan(Got)
-              : (Want == Got || std::fabs(Want - Got) <= Tolerance * (1 + std::fabs(Want))))
+              : (Want == Got || std::fabs(Want - Got) <= Allowed.allows(Want)))
         continue;
       ADD_FAILURE() << What << ", element " << I << ": " << Got << " instead of " << Want;
       ++Bad;
@@ -417,8 +417,8 @@ void KernelTester::compareCache(const ReferenceCache &Cache, char *Keys, char *V
              bool Good = std::isnan(GotKey) && std::isnan(GotValue);
              if (Cache.isWritten(Row, Position))
                Good =
-                   std::fabs(GotKey - Cache.getKey(Row, Position, Head, Channel)) <= Tolerance &&
-                   std::fabs(GotValue - Cache.getValue(Row, Position, Head, Channel)) <= Tolerance;
+                   std::fabs(GotKey - Cache.getKey(Row, Position, Head, Channel)) <= Allowed.Bound &&
+                   std::fabs(GotValue - Cache.getValue(Row, Position, Head, Channel)) <= Allowed.Bound;
              if (!Good && ++Bad < 5)
                ADD_FAILURE() << What << ": cache row " << Row << ", position " << Position
                              << ", head " << Head << ", channel " << Channel << ": " << GotKey

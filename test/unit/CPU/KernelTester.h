@@ -9,6 +9,8 @@
 #ifndef QOPT_TEST_UNIT_CPU_KERNELTESTER_H
 #define QOPT_TEST_UNIT_CPU_KERNELTESTER_H
 
+#include "Budgets.h"
+
 #include "qopt/Reference/Evaluator.h"
 #include "qopt/Targets/CPU.h"
 
@@ -54,7 +56,13 @@ public:
   KernelTester &floats(unsigned Argument, std::vector<double> Values);
   /// Fills a cache up to some position of each row with random numbers.
   KernelTester &filledCache(unsigned Argument, std::vector<int64_t> Lengths);
-  KernelTester &tolerance(double Value) { return Tolerance = Value, *this; }
+  /// The entry of test/Numerics/budgets.yaml that holds for the results; "kernel", "f32" unless
+  /// said.
+  KernelTester &budget(llvm::StringRef Operation, llvm::StringRef Types) {
+    return Allowed = getBudget(Operation, Types), *this;
+  }
+  /// For what has no budget yet.
+  KernelTester &tolerance(double Value) { return Allowed = {Value, true}, *this; }
   KernelTester &seed(unsigned Value) { return Random.seed(Value), *this; }
   /// The instruction sets to run, all that the machine has if empty.
   KernelTester &isas(std::vector<std::string> Names) { return Isas = std::move(Names), *this; }
@@ -91,7 +99,7 @@ private:
   std::vector<ReferenceValue> Inputs, Expected;
   std::vector<RotaryTable> Tables;
   std::vector<std::string> Isas;
-  double Tolerance = 1e-5;
+  Budget Allowed = getBudget("kernel", "f32");
   bool ChecksBytes = false;
   std::mt19937 Random{42};
   std::string Lowering;

@@ -49,7 +49,7 @@ TEST(Elementwise, UnaryFloats) {
                         std::string("%r = qopt.unary ") + Kind + " %x : tensor<?x?x20xf32>"),
                  {1, 3})
         .floats(0, Values)
-        .tolerance(3e-6)
+        .budget("elementwise", "f32")
         .run();
   }
 }
@@ -59,7 +59,7 @@ TEST(Elementwise, ShortFloats) {
     std::string Ty = std::string("tensor<?x?x20x") + Element + ">";
     KernelTester(
         kernel("%x: " + Ty + " {qopt.dims = #rows}", Ty, "%r = qopt.unary tanh %x : " + Ty), {2, 3})
-        .tolerance(Element[0] == 'b' ? 8e-3 : 1e-3)
+        .budget("elementwise", Element[0] == 'b' ? "bf16" : "f16")
         .run();
   }
   // Every kind of f16 and bf16 number survives a conversion there and back.
@@ -72,7 +72,7 @@ TEST(Elementwise, ShortFloats) {
         .floats(0, {0.0,    -0.0,     1.0,       65504.0, 65519.0,       65520.0,   -70000.0,
                     6e-8,   2.9e-8,   3e-8,      1e-5,    1.00048828125, 1.0014648, 3e38,
                     3.4e38, INFINITY, -INFINITY, NAN,     1e-40,         0.1})
-        .tolerance(0)
+        .budget("cast", "any")
         .run();
 }
 
