@@ -42,7 +42,11 @@ function(qopt_use_precompiled_header target)
     file(WRITE ${PROJECT_BINARY_DIR}/pch.cpp "")
     add_library(qopt_pch OBJECT ${PROJECT_BINARY_DIR}/pch.cpp)
     target_link_libraries(qopt_pch PRIVATE qopt_warnings PUBLIC qopt_llvm)
-    target_precompile_headers(qopt_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/Precompiled.h)
+    # By name, not as one file: the generated header then holds no path of this checkout, and ccache knows it again elsewhere.
+    file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/Precompiled.h lines REGEX "^#include")
+    string(REGEX REPLACE "#include \"([^\"]*)\"" "<\\1>" headers "${lines}")
+    target_precompile_headers(qopt_pch PRIVATE ${headers})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/Precompiled.h)
   endif()
   target_precompile_headers(${target} REUSE_FROM qopt_pch)
   # A header compiled with -fPIC does not serve -fPIE.

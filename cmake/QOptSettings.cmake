@@ -14,8 +14,11 @@ set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 
 find_program(QOPT_CCACHE ccache)
 if(QOPT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_C_COMPILER_LAUNCHER ${QOPT_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${QOPT_CCACHE})
+  # Without the first setting ccache takes no file that uses a precompiled header; with the second, checkouts share what they compiled.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} ${QOPT_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 # -O1 for the compiler keeps the build short; what runs per token (the runtime) asks for -O2 itself.
