@@ -218,6 +218,7 @@ Status Compilation::finish() {
   for (const artefact::WeightRecord &Record : Manifest->Weights)
     Report.WeightBytes += Record.Bytes;
   Report.Uncalibrated = hasNarrowCodes(*Module);
+  Report.IsDecoder = Manifest->Kind == artefact::ProgramKind::Decoder;
   Report.Explanation = explainProgram(*Module, *Manifest);
 
   Log.phase("weights");

@@ -199,14 +199,20 @@ static Status writeJson(const std::string &Path, const CompileReport &Report) {
   return Status();
 }
 
-static void printClosing(const std::string &Model, const CompileReport &Report) {
+static void printClosing(const std::string &Model, bool StartsFromText, const CompileReport &Report) {
   llvm::errs() << Report.Output << ": weights " << Report.SourceBytes << " -> " << Report.WeightBytes << " bytes";
   if (Report.SourceBytes)
     llvm::errs() << llvm::format(" (%.2f of the file)", double(Report.WeightBytes) / double(Report.SourceBytes));
   llvm::errs() << ", code " << Report.CodeBytes << " bytes\n";
   if (Report.Uncalibrated)
     llvm::errs() << "note: 4-bit codes were rounded without calibration; measure what that costs\n";
-  llvm::errs() << "evaluate: qopt-eval " << Report.Output << " --reference " << Model << " --tokens tokens.npy\n";
+  llvm::errs() << "evaluate: qopt-eval " << Report.Output;
+  if (!Report.IsDecoder)
+    llvm::errs() << " --inputs in.npz --expect out.npz\n";
+  else if (StartsFromText)
+    llvm::errs() << " --tokens tokens.npy\n";
+  else
+    llvm::errs() << " --reference " << Model << " --tokens tokens.npy\n";
 }
 
 /// Names that plugins may have added to.
@@ -262,6 +268,6 @@ int main(int Argc, char **Argv) {
   if (!Given->Compile.Quiet && Given->Compile.StopAfter)
     llvm::errs() << Report->Output << "\n";
   else if (!Given->Compile.Quiet)
-    printClosing(Given->Compile.Model, *Report);
+    printClosing(Given->Compile.Model, Given->Compile.StartFrom.has_value(), *Report);
   return 0;
 }

@@ -85,16 +85,15 @@ static int fail(const Status &Error) {
 static Result<std::shared_ptr<runtime::Program>> load(const std::string &Path, unsigned Threads) {
   runtime::DeviceOptions Options;
   Options.Threads = int(Threads);
-  auto Program = runtime::Program::load(Path, Options);
-  if (Program && (*Program)->manifest().Kind != artefact::ProgramKind::Decoder)
-    return makeError(StatusCode::Unsupported, Path, ": only decoders are measured, this is a graph; qopt-run maps its inputs to outputs");
-  return Program;
+  return runtime::Program::load(Path, Options);
 }
 
 /// Everything about one decoder; `ReferenceSource` may be null.
 static Result<Measurement> measureDecoder(const Request &Given, const std::string &Name, std::shared_ptr<runtime::Program> Program,
                                           LogitSource *ReferenceSource, const std::optional<TokenWindows> &Windows,
                                           Progress &Log) {
+  if (Program->manifest().Kind != artefact::ProgramKind::Decoder)
+    return makeError(StatusCode::Unsupported, "is no decoder; --inputs and --expect compare its outputs with given ones");
   Measurement Result;
   Result.Name = Name;
   Result.Batch = 1;
@@ -175,7 +174,7 @@ static Result<std::vector<Measurement>> measureAll(const Request &Given) {
       Log.phase("baseline");
       auto Line = measureDecoder(Given, llvm::sys::path::filename(Given.Reference).str(), Float->program(), &Float->source(), Windows, Log);
       if (!Line)
-        return Line.status();
+        return Line.status().within(Given.Reference);
       Lines.push_back(*Line);
     }
   }

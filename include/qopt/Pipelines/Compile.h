@@ -32,6 +32,7 @@ struct CompileReport {
   std::string Explanation;
   /// Whether codes of 4 bits or fewer were computed without calibration.
   bool Uncalibrated = false;
+  bool IsDecoder = false;
   double Seconds = 0;
 };
 
