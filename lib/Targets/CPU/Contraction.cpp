@@ -48,9 +48,12 @@ private:
   void decodeBlock(const PanelWeight &Weight, Value Panel, Value Low, Value High);
   void decodeGroup(const PanelWeight &Weight, Value Group, Value GroupBytes, Value Low, Value High,
                    Value Start);
-  void multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear);
+  void multiplyGroups(const PanelWeight &Weight, Value Panel, Value Low, Value High,
+                      unsigned Linear);
+  void multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear,
+                     ArrayRef<Value> Scales = {});
   void multiplyTile(Value Weights, Value Input, Value Sums, Value Count, int64_t Rows,
-                    int64_t FirstVector);
+                    int64_t FirstVector, ArrayRef<Value> Scales);
   Value sums(unsigned Linear, Value M);
 
   // Epilogue.
@@ -75,6 +78,24 @@ private:
 };
 
 } // namespace
+
+/// When a scale joins the sums of several rows. Where it can, it does so as for one row, so that
+/// both give the same numbers and a 16-bit cache rounds both alike.
+enum class ScaleTime {
+  Decoding,   ///< each weight is scaled
+  AfterGroup, ///< sums of codes times inputs of a group
+  AtEnd       ///< the same; all inputs are one group
+};
+
+static ScaleTime getScaleTime(const PanelWeight &Weight) {
+  // Zero points are joined with sums of inputs for one row, and with each weight for several.
+  if (!Weight.isStored() || Weight.hasZeroPoint())
+    return ScaleTime::Decoding;
+  if (Weight.getGroup() >= Weight.getInputs())
+    return ScaleTime::AtEnd;
+  return getBlockInputs(Weight) % Weight.getGroup() == 0 ? ScaleTime::AfterGroup
+                                                         : ScaleTime::Decoding;
+}
 
 static PanelWeight weightOf(LinearOp Linear) { return PanelWeight(Linear.getWeight().getType()); }
 
@@ -341,10 +362,20 @@ void ContractionEmitter::emitTiledPanel(const Segment &Segment, Value Panel) {
   B.loop(B.index(0), B.size(Form.getRows(Info)), 1, [&](Value M) {
     SmallVector<Values> OfLinear;
     for (unsigned I = 0; I < Segment.Linears.size(); ++I) {
+      LinearOp Linear = Segment.Linears[I];
+      PanelWeight Weight = weightOf(Linear);
+      Value Scales = B.bytes(
+          B.getArgument(Linear.getWeight()),
+          B.add(B.mul(Panel, Weight.getPanelBytes()),
+                Weight.isStored() ? Weight.getCodeBytes(Weight.getInputs()) : 0));
       Values Vectors;
-      for (int64_t Half = 0; Half < Halves; ++Half)
+      for (int64_t Half = 0; Half < Halves; ++Half) {
         Vectors.push_back(B.loadRaw(
             B.element(sums(I, M), B.index(Half * VectorLanes), B.getF32Type()), B.f32Vector()));
+        if (getScaleTime(Weight) == ScaleTime::AtEnd)
+          // Not a product, which an addition that follows might be contracted with.
+          Vectors.back() = B.fma(Vectors.back(), Weight.loadScales(B, Scales, Half), B.f32(0.0));
+      }
       OfLinear.push_back(Vectors);
     }
     emitEpilogue(Segment, M, Panel, OfLinear);
@@ -370,7 +401,28 @@ void ContractionEmitter::accumulate(const PanelWeight &Weight, Value Panel, unsi
       Weights = B.getScratch(Parts.Decoded);
       decodeBlock(Weight, Panel, Low, High);
     }
-    multiplyBlock(Weights, Low, B.sub(High, Low), Linear);
+    if (getScaleTime(Weight) == ScaleTime::AfterGroup)
+      multiplyGroups(Weight, Panel, Low, High, Linear);
+    else
+      multiplyBlock(Weights, Low, B.sub(High, Low), Linear);
+  });
+}
+
+/// The decoded block of the inputs [Low, High), group by group.
+void ContractionEmitter::multiplyGroups(const PanelWeight &Weight, Value Panel, Value Low,
+                                        Value High, unsigned Linear) {
+  int64_t Group = Weight.getGroup();
+  Value Decoded = B.getScratch(Parts.Decoded);
+  B.loop(Low, High, Group, [&](Value First) {
+    Value Count = B.min(B.index(Group), B.sub(High, First));
+    Value Codes = B.bytes(Panel, B.mul(B.div(First, Group), Weight.getGroupBytes()));
+    Value CodeBytes = Weight.isNibbles() ? B.mul(B.ceilDiv(Count, 8), 4 * PanelRows)
+                                         : B.mul(Count, PanelRows);
+    Values Scales;
+    for (int64_t Half = 0; Half < Halves; ++Half)
+      Scales.push_back(Weight.loadScales(B, B.bytes(Codes, CodeBytes), Half));
+    Value Start = B.mul(B.sub(First, Low), PanelRows);
+    multiplyBlock(B.element(Decoded, Start, B.getF32Type()), First, Count, Linear, Scales);
   });
 }
 
@@ -424,14 +476,17 @@ void ContractionEmitter::decodeGroup(const PanelWeight &Weight, Value Pointer, V
         if (Weight.hasZeroPoint())
           Number = B.sub(Number, Zeros[Half]);
         Value At = B.add(B.mul(B.add(To, J), PanelRows), Half * VectorLanes);
-        B.storeRaw(B.mul(Number, Factors[Half]), B.element(Decoded, At, B.getF32Type()));
+        if (getScaleTime(Weight) == ScaleTime::Decoding)
+          Number = B.mul(Number, Factors[Half]);
+        B.storeRaw(Number, B.element(Decoded, At, B.getF32Type()));
       }
     }
   });
 }
 
-/// All rows times `Count` inputs from `Low` on.
-void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear) {
+/// All rows times `Count` inputs from `Low` on; sums of these inputs are scaled if there are scales.
+void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear,
+                                       ArrayRef<Value> Scales) {
   Value Rows = B.size(Form.getRows(Info));
   Type F32 = B.getF32Type();
   auto Multiply = [&](Value M, Value InTile, int64_t TileSize) {
@@ -439,7 +494,7 @@ void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, un
     Value Input = B.element(B.getScratch(Parts.Staged), First, F32);
     int64_t Vectors = B.getIsa().getTileVectors();
     for (int64_t V = 0; V < Halves; V += Vectors)
-      multiplyTile(Weights, Input, sums(Linear, B.add(M, InTile)), Count, TileSize, V);
+      multiplyTile(Weights, Input, sums(Linear, B.add(M, InTile)), Count, TileSize, V, Scales);
   };
   Value Rest = B.rem(Rows, TileRows), Full = B.sub(Rows, Rest);
   B.loop(B.index(0), Full, TileRows, [&](Value M) { Multiply(M, B.index(0), TileRows); });
@@ -455,7 +510,8 @@ void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, un
 
 /// A tile of sums in registers.
 void ContractionEmitter::multiplyTile(Value Weights, Value Input, Value Sums, Value Count,
-                                      int64_t Rows, int64_t FirstVector) {
+                                      int64_t Rows, int64_t FirstVector,
+                                      ArrayRef<Value> Scales) {
   Type F32 = B.getF32Type();
   int64_t Vectors = B.getIsa().getTileVectors();
   auto SumAt = [&](int64_t R, int64_t V) {
@@ -464,7 +520,7 @@ void ContractionEmitter::multiplyTile(Value Weights, Value Input, Value Sums, Va
   Values Init;
   for (int64_t R = 0; R < Rows; ++R)
     for (int64_t V = 0; V < Vectors; ++V)
-      Init.push_back(B.loadRaw(SumAt(R, V), B.f32Vector()));
+      Init.push_back(Scales.empty() ? B.loadRaw(SumAt(R, V), B.f32Vector()) : B.f32(0.0));
   Values Result = B.loop(B.index(0), Count, 1, Init, [&](Value K, ValueRange Carried) {
     Values Columns, Next(Carried);
     for (int64_t V = 0; V < Vectors; ++V) {
@@ -479,8 +535,12 @@ void ContractionEmitter::multiplyTile(Value Weights, Value Input, Value Sums, Va
     return Next;
   });
   for (int64_t R = 0; R < Rows; ++R)
-    for (int64_t V = 0; V < Vectors; ++V)
-      B.storeRaw(Result[R * Vectors + V], SumAt(R, V));
+    for (int64_t V = 0; V < Vectors; ++V) {
+      Value Sum = Result[R * Vectors + V];
+      if (!Scales.empty())
+        Sum = B.fma(Sum, Scales[FirstVector + V], B.loadRaw(SumAt(R, V), B.f32Vector()));
+      B.storeRaw(Sum, SumAt(R, V));
+    }
 }
 
 //===- Epilogue -------------------------------------------------------------------------------===//

@@ -28,8 +28,8 @@ def compare(name, full, steps):
     print(f"{name}: logits of {clear.size} tokens within {error:.2g}, the likeliest equal at all {clear.sum()} clear ones")
 
 
-for export, flags in (("genai", ("--f32", "--kv=f32")), ("vanilla", ("--f32", "--kv=f16")), ("dynamo", ("--f32", "--kv=bf16")),
-                      ("genai", ("--w4a16", "--kv=f32")), ("genai", ("--w4a16",))):
+for export, flags in (("genai", ("--f32", "--kv=f32")), ("vanilla", ("--f32", "--kv=f16")), ("dynamo", ("--w4a16", "--kv=bf16")),
+                      ("genai", ("--w8a16",))):
     name = " ".join((export, *flags))
     artefact = compile_model(os.path.join(models, f"classics1m-{export}.onnx"), os.path.join(folder, f"{name}.qopt"),
                              *flags, "--batch=2", "--chunk=256", "--context=256")
