@@ -41,6 +41,10 @@ static mode_t newFileMode() {
 }
 
 Result<FileWriter> FileWriter::create(const std::string &Path) {
+  // Renaming would replace a device or a pipe by a file.
+  struct stat Existing;
+  if (stat(Path.c_str(), &Existing) == 0 && !S_ISREG(Existing.st_mode))
+    return makeError(StatusCode::Usage, Path, " exists and is no regular file");
   FileWriter Writer;
   Writer.Path = Path;
   std::string Pattern = Path + ".XXXXXX";

@@ -37,5 +37,5 @@ run(*step, dialect, f"--load-pass-plugin={plugin}", "--insert-pass=before:quanti
 with open(out) as file:
     check("tiny.note" not in file.read(), "the pass did not run")
 
-run("qopt-opt", text, "-o", os.devnull, expect=1)
+run("qopt-opt", text, expect=1)
 check("tiny.note" in run("qopt-opt", dialect, text).stdout, "qopt-opt lost the operation")

@@ -38,7 +38,7 @@ with open(os.path.join(own, "module.so"), "rb") as a, open(os.path.join(replaced
 text = os.path.join(folder, "model.mlir")
 run("qopt-compile", model, "--stop-after=model", "--quiet", "--force", "-o", text)
 result = run("qopt-opt", f"--load-pass-plugin={plugin}", "--pass-pipeline=builtin.module(example-count-contractions)",
-             text, "-o", os.devnull)
+             text, "-o", os.path.join(folder, "out.mlir"))
 check("29 contractions" in result.stderr, f"qopt-opt: {result.stderr}")
 
 # What is no plugin, no pass or no place is refused.

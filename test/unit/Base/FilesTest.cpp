@@ -91,3 +91,14 @@ TEST(FolderWriter, ChecksAgainAtCommit) {
   fs::create_directory(T.path("m"));
   EXPECT_EQ(W->commit().code(), StatusCode::Usage);
 }
+
+TEST(FileWriter, NeverReplacesWhatIsNoFile) {
+  TemporaryFolder T;
+  ASSERT_EQ(mkfifo(T.path("pipe").c_str(), 0600), 0);
+  for (const std::string &Path : {T.path("pipe"), T.path()}) {
+    Status S = writeFile(Path, "text");
+    EXPECT_EQ(S.code(), StatusCode::Usage) << S.message();
+    EXPECT_NE(S.message().find("no regular file"), std::string::npos) << S.message();
+    EXPECT_FALSE(fs::is_regular_file(Path)) << Path;
+  }
+}
