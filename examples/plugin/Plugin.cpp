@@ -51,7 +51,7 @@ public:
 
 protected:
   KernelBuilder::Values emitRow(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights,
-                                Value Input, Value GroupSums) const override {
+                                Value Input) const override {
     KernelBuilder::Values Sums;
     for (int64_t Panel = 0; Panel < Panels; ++Panel)
       for (int64_t Half = 0; Half < 2; ++Half)

@@ -22,7 +22,7 @@ namespace {
 /// Emits one contraction kernel.
 class ContractionEmitter {
 public:
-  using EmitRow = function_ref<Values(const PanelWeight &, int64_t, Value, Value, Value)>;
+  using EmitRow = function_ref<Values(const PanelWeight &, int64_t, Value, Value)>;
 
   ContractionEmitter(KernelBuilder &B, const ContractionForm &Form, EmitRow Row)
       : B(B), Info(B.getInfo()), Form(Form), Row(Row), Parts(Form.getScratch(Info)),
@@ -33,7 +33,6 @@ public:
 private:
   // Staging.
   Value sourceRow(Value M);
-  void emitGroupSums(Value Input);
   void stageTiles();
 
   // One row.
@@ -88,8 +87,7 @@ enum class ScaleTime {
 };
 
 static ScaleTime getScaleTime(const PanelWeight &Weight) {
-  // Zero points are joined with sums of inputs for one row, and with each weight for several.
-  if (!Weight.isStored() || Weight.hasZeroPoint())
+  if (!Weight.isStored())
     return ScaleTime::Decoding;
   if (Weight.getGroup() >= Weight.getInputs())
     return ScaleTime::AtEnd;
@@ -144,27 +142,6 @@ Value ContractionEmitter::sourceRow(Value M) {
   return B.element(Source, B.mul(Row, Form.Inputs), cpu::getElementType(Form.Source));
 }
 
-/// Weights with zero points need the sum of the inputs of each group.
-void ContractionEmitter::emitGroupSums(Value Input) {
-  Type F32 = B.getF32Type();
-  for (auto [Group, Offset] : Form.getGroupSums()) {
-    Value Sums = B.bytes(B.getScratch(Parts.GroupSums), B.index(Offset));
-    Value Size = B.index(Group);
-    B.loop(B.index(0), B.index(llvm::divideCeil(Form.Inputs, Group)), 1,
-           [&, Group = Group](Value G) {
-             Value First = B.mul(G, Size);
-             Value Row = B.element(Input, First, F32);
-             Value Count = B.min(Size, B.sub(B.index(Form.Inputs), First));
-             if (Form.Inputs % Group == 0)
-               Count = Size;
-             Value Sum = B.sumOver(Count, [&](Value I, int64_t Lanes) {
-               return B.loadVector(B.element(Row, I, F32), F32, Lanes);
-             });
-             B.storeRaw(Sum, B.element(Sums, G, F32));
-           });
-  }
-}
-
 /// Copies all rows as [rows / tile][inputs][tile].
 void ContractionEmitter::stageTiles() {
   Type F32 = B.getF32Type();
@@ -198,7 +175,6 @@ void ContractionEmitter::emitSingleRow() {
     } else {
       Input = B.getArgument(Form.Source);
     }
-    emitGroupSums(Input);
     forSegments([&](const Segment &Segment, Value Low, Value High) {
       int64_t Together = std::min(B.getIsa().getPanelsInFlight(), Segment.getPanels());
       Value Rest = B.add(Low, B.mul(B.div(B.sub(High, Low), Together), Together));
@@ -212,16 +188,12 @@ void ContractionEmitter::emitSingleRow() {
 
 void ContractionEmitter::emitSingleRowPanels(const Segment &Segment, Value Panel, int64_t Count,
                                              Value Input) {
-  llvm::MapVector<int64_t, int64_t> GroupSums = Form.getGroupSums();
   SmallVector<Values> OfLinear;
   for (LinearOp Linear : Segment.Linears) {
     PanelWeight Weight = weightOf(Linear);
     Value Weights =
         B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
-    Value Sums;
-    if (Weight.hasZeroPoint())
-      Sums = B.bytes(B.getScratch(Parts.GroupSums), B.index(GroupSums.lookup(Weight.getGroup())));
-    OfLinear.push_back(Row(Weight, Count, Weights, Input, Sums));
+    OfLinear.push_back(Row(Weight, Count, Weights, Input));
   }
   for (int64_t P = 0; P < Count; ++P) {
     SmallVector<Values> OfPanel;
@@ -246,9 +218,10 @@ static Values panelPointers(KernelBuilder &B, const PanelWeight &Weight, int64_t
   return Pointers;
 }
 
-/// Adds `Count` inputs from `Input` on, times the codes or floats at each pointer, to the sums.
+/// Adds `Count` inputs from `Input` on, times the codes (less their zero points, which is exact) or
+/// floats at each pointer, to the sums.
 static Values addInputs(KernelBuilder &B, const PanelWeight &Weight, ArrayRef<Value> Pointers,
-                        Value Input, int64_t Count, Values Sums) {
+                        ArrayRef<Value> Zeros, Value Input, int64_t Count, Values Sums) {
   bool IsWord = Weight.isNibbles();
   Type Element = Weight.getElementType();
   Values Inputs;
@@ -268,6 +241,8 @@ static Values addInputs(KernelBuilder &B, const PanelWeight &Weight, ArrayRef<Va
         else
           Number = B.loadVector(
               B.element(Pointer, B.index(J * PanelRows + Half * VectorLanes), Element), Element);
+        if (Weight.hasZeroPoint())
+          Number = B.sub(Number, Zeros[Halves * P + Half]);
         Sum = B.fma(Number, Inputs[J], Sum);
       }
     }
@@ -277,7 +252,7 @@ static Values addInputs(KernelBuilder &B, const PanelWeight &Weight, ArrayRef<Va
 /// Sums over `Count` inputs whose codes or floats begin at `Offset` of each panel. Words of 8
 /// inputs, or 8 bytes, or 4 floats are a step; what remains is a shorter step.
 static Values sumInputs(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights,
-                        Value Offset, Value Input, int64_t Count) {
+                        Value Offset, ArrayRef<Value> Zeros, Value Input, int64_t Count) {
   int64_t Step = Weight.isStored() ? 8 : 4;
   int64_t StepBytes =
       Weight.isNibbles()
@@ -288,48 +263,47 @@ static Values sumInputs(KernelBuilder &B, const PanelWeight &Weight, int64_t Pan
   Values Sums = B.loop(B.index(0), B.index(Steps), 1, Zero, [&](Value I, ValueRange Carried) {
     Values Pointers = panelPointers(B, Weight, Panels, Weights, B.add(Offset, B.mul(I, StepBytes)));
     prefetchAhead(B, Pointers, StepBytes);
-    return addInputs(B, Weight, Pointers, B.element(Input, B.mul(I, Step), B.getF32Type()), Step,
-                     Values(Carried));
+    return addInputs(B, Weight, Pointers, Zeros, B.element(Input, B.mul(I, Step), B.getF32Type()),
+                     Step, Values(Carried));
   });
   if (!Rest)
     return Sums;
   Values Pointers = panelPointers(B, Weight, Panels, Weights, B.add(Offset, Steps * StepBytes));
-  return addInputs(B, Weight, Pointers, B.element(Input, B.index(Steps * Step), B.getF32Type()),
-                   Rest, Sums);
+  return addInputs(B, Weight, Pointers, Zeros,
+                   B.element(Input, B.index(Steps * Step), B.getF32Type()), Rest, Sums);
 }
 
 /// Sums over a group, times its scales, added to `Totals`.
 static Values addGroup(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels, Value Weights,
-                       Value Group, Value Input, Value GroupSums, int64_t Count,
-                       ValueRange Totals) {
+                       Value Group, Value Input, int64_t Count, ValueRange Totals) {
   Value Offset = B.mul(Group, Weight.getGroupBytes());
   Value Inputs = B.element(Input, B.mul(Group, Weight.getGroup()), B.getF32Type());
-  Values Sums = sumInputs(B, Weight, Panels, Weights, Offset, Inputs, Count);
   Values Scales =
       panelPointers(B, Weight, Panels, Weights, B.add(Offset, Weight.getCodeBytes(Count)));
-  Value GroupSum = Weight.hasZeroPoint() ? loadSplat(B, GroupSums, Group) : Value();
+  Values Zeros;
+  if (Weight.hasZeroPoint())
+    for (Value At : Scales)
+      for (int64_t Half = 0; Half < Halves; ++Half)
+        Zeros.push_back(Weight.loadZeroPoints(B, At, Half));
+  Values Sums = sumInputs(B, Weight, Panels, Weights, Offset, Zeros, Inputs, Count);
   Values Result;
-  for (auto [I, Total] : llvm::enumerate(Totals)) {
-    Value Sum = Sums[I], At = Scales[I / Halves];
-    if (GroupSum)
-      Sum = B.sub(Sum, B.mul(Weight.loadZeroPoints(B, At, I % Halves), GroupSum));
-    Result.push_back(B.fma(Sum, Weight.loadScales(B, At, I % Halves), Total));
-  }
+  for (auto [I, Total] : llvm::enumerate(Totals))
+    Result.push_back(B.fma(Sums[I], Weight.loadScales(B, Scales[I / Halves], I % Halves), Total));
   return Result;
 }
 
 Values ContractionLowering::emitRow(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels,
-                                    Value Weights, Value Input, Value GroupSums) const {
+                                    Value Weights, Value Input) const {
   if (!Weight.isStored())
-    return sumInputs(B, Weight, Panels, Weights, B.index(0), Input, Weight.getInputs());
+    return sumInputs(B, Weight, Panels, Weights, B.index(0), {}, Input, Weight.getInputs());
   int64_t Full = Weight.getInputs() / Weight.getGroup(),
           Rest = Weight.getInputs() % Weight.getGroup();
   Values Zero(Halves * Panels, B.f32(0.0));
   Values Totals = B.loop(B.index(0), B.index(Full), 1, Zero, [&](Value G, ValueRange Carried) {
-    return addGroup(B, Weight, Panels, Weights, G, Input, GroupSums, Weight.getGroup(), Carried);
+    return addGroup(B, Weight, Panels, Weights, G, Input, Weight.getGroup(), Carried);
   });
   if (Rest)
-    Totals = addGroup(B, Weight, Panels, Weights, B.index(Full), Input, GroupSums, Rest, Totals);
+    Totals = addGroup(B, Weight, Panels, Weights, B.index(Full), Input, Rest, Totals);
   return Totals;
 }
 
@@ -364,10 +338,10 @@ void ContractionEmitter::emitTiledPanel(const Segment &Segment, Value Panel) {
     for (unsigned I = 0; I < Segment.Linears.size(); ++I) {
       LinearOp Linear = Segment.Linears[I];
       PanelWeight Weight = weightOf(Linear);
-      Value Scales = B.bytes(
-          B.getArgument(Linear.getWeight()),
-          B.add(B.mul(Panel, Weight.getPanelBytes()),
-                Weight.isStored() ? Weight.getCodeBytes(Weight.getInputs()) : 0));
+      Value Scales =
+          B.bytes(B.getArgument(Linear.getWeight()),
+                  B.add(B.mul(Panel, Weight.getPanelBytes()),
+                        Weight.isStored() ? Weight.getCodeBytes(Weight.getInputs()) : 0));
       Values Vectors;
       for (int64_t Half = 0; Half < Halves; ++Half) {
         Vectors.push_back(B.loadRaw(
@@ -416,8 +390,8 @@ void ContractionEmitter::multiplyGroups(const PanelWeight &Weight, Value Panel, 
   B.loop(Low, High, Group, [&](Value First) {
     Value Count = B.min(B.index(Group), B.sub(High, First));
     Value Codes = B.bytes(Panel, B.mul(B.div(First, Group), Weight.getGroupBytes()));
-    Value CodeBytes = Weight.isNibbles() ? B.mul(B.ceilDiv(Count, 8), 4 * PanelRows)
-                                         : B.mul(Count, PanelRows);
+    Value CodeBytes =
+        Weight.isNibbles() ? B.mul(B.ceilDiv(Count, 8), 4 * PanelRows) : B.mul(Count, PanelRows);
     Values Scales;
     for (int64_t Half = 0; Half < Halves; ++Half)
       Scales.push_back(Weight.loadScales(B, B.bytes(Codes, CodeBytes), Half));
@@ -484,7 +458,8 @@ void ContractionEmitter::decodeGroup(const PanelWeight &Weight, Value Pointer, V
   });
 }
 
-/// All rows times `Count` inputs from `Low` on; sums of these inputs are scaled if there are scales.
+/// All rows times `Count` inputs from `Low` on; sums of these inputs are scaled if there are
+/// scales.
 void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear,
                                        ArrayRef<Value> Scales) {
   Value Rows = B.size(Form.getRows(Info));
@@ -510,8 +485,7 @@ void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, un
 
 /// A tile of sums in registers.
 void ContractionEmitter::multiplyTile(Value Weights, Value Input, Value Sums, Value Count,
-                                      int64_t Rows, int64_t FirstVector,
-                                      ArrayRef<Value> Scales) {
+                                      int64_t Rows, int64_t FirstVector, ArrayRef<Value> Scales) {
   Type F32 = B.getF32Type();
   int64_t Vectors = B.getIsa().getTileVectors();
   auto SumAt = [&](int64_t R, int64_t V) {
@@ -657,9 +631,8 @@ LogicalResult ContractionLowering::emit(KernelBuilder &Builder) const {
   auto Form = ContractionForm::get(Builder.getInfo(), Reason);
   if (!Form)
     return Builder.getInfo().getKernel().emitError() << "is no contraction: " << Reason;
-  auto Row = [&](const PanelWeight &Weight, int64_t Panels, Value Weights, Value Input,
-                 Value GroupSums) {
-    return emitRow(Builder, Weight, Panels, Weights, Input, GroupSums);
+  auto Row = [&](const PanelWeight &Weight, int64_t Panels, Value Weights, Value Input) {
+    return emitRow(Builder, Weight, Panels, Weights, Input);
   };
   return ContractionEmitter(Builder, *Form, Row).emit();
 }

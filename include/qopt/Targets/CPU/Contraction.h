@@ -83,11 +83,10 @@ public:
 
 protected:
   /// One input row times `Panels` panels that follow each other from `Weights` on: two vectors of
-  /// 16 outputs for each. `Input` is f32; `GroupSums` holds the sum of the inputs of each group
-  /// where the weight has zero points. The sums of a panel must not depend on `Panels`.
+  /// 16 outputs for each. `Input` is f32. The sums of a panel must not depend on `Panels`.
   virtual KernelBuilder::Values emitRow(KernelBuilder &Builder, const PanelWeight &Weight,
-                                        int64_t Panels, mlir::Value Weights, mlir::Value Input,
-                                        mlir::Value GroupSums) const;
+                                        int64_t Panels, mlir::Value Weights,
+                                        mlir::Value Input) const;
 };
 
 } // namespace qopt::cpu

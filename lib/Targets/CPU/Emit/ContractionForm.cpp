@@ -199,19 +199,6 @@ bool ContractionForm::stagesSingleRow() const {
   return Norm || TakeLast || !cpu::getElementType(Source).isF32();
 }
 
-llvm::MapVector<int64_t, int64_t> ContractionForm::getGroupSums() const {
-  llvm::MapVector<int64_t, int64_t> Offsets;
-  int64_t Next = 0;
-  for (const Segment &Segment : Segments)
-    for (LinearOp Linear : Segment.Linears) {
-      PanelWeight Weight(Linear.getWeight().getType());
-      if (!Weight.hasZeroPoint() || !Offsets.insert({Weight.getGroup(), Next}).second)
-        continue;
-      Next += 4 * Weight.getGroups();
-    }
-  return Offsets;
-}
-
 unsigned ContractionForm::getMaxLinears() const {
   unsigned Most = 0;
   for (const Segment &Segment : Segments)
@@ -239,10 +226,6 @@ ContractionForm::Parts ContractionForm::getScratch(const KernelInfo &Info) const
   AffineExpr StagedRows = IsSingle ? Constant(1) : Rows.ceilDiv(MaxTileRows) * MaxTileRows;
   bool Stages = !IsSingle || stagesSingleRow();
   Result.Staged = Layout.add(Stages ? StagedRows * (Inputs * 4) : Constant(0));
-  int64_t SumBytes = 0;
-  for (auto [Group, Offset] : getGroupSums())
-    SumBytes = Offset + 4 * llvm::divideCeil(Inputs, Group);
-  Result.GroupSums = Layout.add(Constant(SumBytes));
   int64_t Block = 0;
   for (const Segment &Segment : Segments)
     for (LinearOp Linear : Segment.Linears)

@@ -32,8 +32,8 @@ struct ContractionForm {
 
   /// Parts of the scratch memory, by byte offset.
   struct Parts {
-    /// One row, or tiles of rows, of f32; and sums of groups of inputs.
-    mlir::AffineExpr Staged, GroupSums;
+    /// One row, or tiles of rows, of f32.
+    mlir::AffineExpr Staged;
     /// Decoded weights, and sums of all rows, for each linear of a segment.
     mlir::AffineExpr Decoded, Sums;
     mlir::AffineExpr Bytes;
@@ -47,9 +47,6 @@ struct ContractionForm {
   Parts getScratch(const KernelInfo &Info) const;
   /// Whether a single row must be copied before it is used.
   bool stagesSingleRow() const;
-  /// Group sizes for which sums of inputs are needed (weights with zero points), and where each
-  /// list of sums begins.
-  llvm::MapVector<int64_t, int64_t> getGroupSums() const;
   unsigned getMaxLinears() const;
 };
 
