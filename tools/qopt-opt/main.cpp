@@ -2,9 +2,12 @@
 #include "qopt/Pipelines/Register.h"
 #include "qopt/Support/CommandLine.h"
 
+#include "mlir/Tools/Plugins/DialectPlugin.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
-/// The flags of mlir-opt, and of all of LLVM, are several hundred; these are the ones that matter here.
+/// The flags of mlir-opt, and of all of LLVM, are several hundred; these are the ones that matter
+/// here.
 static const char HelpText[] =
     R"(qopt-opt: runs passes and levels on MLIR text or bytecode; usage: qopt-opt INPUT [flags]
 
@@ -42,15 +45,31 @@ All flags, those of MLIR and LLVM too: --help-list and --help-list-hidden
 exit codes: 0 done, 1 failed or wrong usage
 )";
 
+/// mlir-opt only prints that a plugin does not load, and goes on without it.
+static llvm::Error checkPlugin(llvm::StringRef Argument) {
+  if (Argument.consume_front("--load-pass-plugin="))
+    return mlir::PassPlugin::load(Argument.str()).takeError();
+  if (Argument.consume_front("--load-dialect-plugin="))
+    return mlir::DialectPlugin::load(Argument.str()).takeError();
+  return llvm::Error::success();
+}
+
 int main(int Argc, char **Argv) {
   if (qopt::wantsHelp(Argc, Argv)) {
     llvm::outs() << HelpText;
     return 0;
   }
+  for (const char *Argument : llvm::ArrayRef(Argv, Argc))
+    if (llvm::Error Problem = checkPlugin(Argument)) {
+      llvm::errs() << "qopt-opt: " << llvm::toString(std::move(Problem)) << "\n";
+      return 1;
+    }
   mlir::DialectRegistry Registry;
   qopt::registerAllDialects(Registry);
   qopt::registerAllPasses();
+  auto [Input, Output] = mlir::registerAndParseCLIOptions(
+      Argc, Argv, "qopt: quantization compiler driver\n", Registry);
+  // After the plugins, whose lowerings the targets take.
   qopt::registerAllTargets();
-  return mlir::asMainReturnCode(
-      mlir::MlirOptMain(Argc, Argv, "qopt: quantization compiler driver\n", Registry));
+  return mlir::asMainReturnCode(mlir::MlirOptMain(Argc, Argv, Input, Output, Registry));
 }

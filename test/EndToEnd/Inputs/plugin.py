@@ -40,6 +40,8 @@ run("qopt-compile", model, "--stop-after=model", "--quiet", "--force", "-o", tex
 result = run("qopt-opt", f"--load-pass-plugin={plugin}", "--pass-pipeline=builtin.module(example-count-contractions)",
              text, "-o", os.path.join(folder, "out.mlir"))
 check("29 contractions" in result.stderr, f"qopt-opt: {result.stderr}")
+result = run("qopt-opt", "--load-pass-plugin=missing.so", text, "-o", os.path.join(folder, "none.mlir"), expect=1)
+check("missing.so" in result.stderr and not os.path.exists(os.path.join(folder, "none.mlir")), f"qopt-opt: {result.stderr}")
 
 # What is no plugin, no pass or no place is refused.
 refused = os.path.join(folder, "refused.qopt")
