@@ -1,5 +1,7 @@
 #include "Elements.h"
 
+#include "QOpt/ScalarFunctions.h"
+
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
@@ -190,31 +192,6 @@ static std::optional<Element> oscillate(const Element &Angle, bool IsSine) {
   return Result;
 }
 
-static std::optional<double> applyUnary(UnaryKind Kind, double X) {
-  switch (Kind) {
-  case UnaryKind::Abs:
-    return std::abs(X);
-  case UnaryKind::Exp:
-    return std::exp(X);
-  case UnaryKind::Log:
-    return std::log(X);
-  case UnaryKind::Sqrt:
-    return std::sqrt(X);
-  case UnaryKind::Rsqrt:
-    return 1 / std::sqrt(X);
-  case UnaryKind::Reciprocal:
-    return 1 / X;
-  case UnaryKind::Not:
-    return X == 0;
-  case UnaryKind::Floor:
-    return std::floor(X);
-  case UnaryKind::Ceil:
-    return std::ceil(X);
-  default:
-    return std::nullopt;
-  }
-}
-
 static std::optional<Element> evaluateUnary(UnaryKind Kind, const Element &In) {
   return mapElement(In, [&](const Element &X) -> std::optional<Element> {
     if (Kind == UnaryKind::Neg)
@@ -222,28 +199,10 @@ static std::optional<Element> evaluateUnary(UnaryKind Kind, const Element &In) {
     if (Kind == UnaryKind::Sin || Kind == UnaryKind::Cos)
       return oscillate(X, Kind == UnaryKind::Sin);
     auto Number = X.getNumber();
-    auto Result = Number ? applyUnary(Kind, *Number) : std::nullopt;
-    return Result ? std::optional<Element>(ElementAnalysis::number(*Result)) : std::nullopt;
+    if (!Number)
+      return std::nullopt;
+    return ElementAnalysis::number(Kind == UnaryKind::Not ? *Number == 0 : compute(Kind, *Number));
   });
-}
-
-static std::optional<double> applyBinary(BinaryKind Kind, double A, double B) {
-  switch (Kind) {
-  case BinaryKind::Div:
-    return A / B;
-  case BinaryKind::Pow:
-    return std::pow(A, B);
-  case BinaryKind::Min:
-    return std::min(A, B);
-  case BinaryKind::Max:
-    return std::max(A, B);
-  case BinaryKind::And:
-    return A != 0 && B != 0;
-  case BinaryKind::Or:
-    return A != 0 || B != 0;
-  default:
-    return std::nullopt;
-  }
 }
 
 static std::optional<Element> evaluateSums(BinaryKind Kind, bool IsFloat, const Element &A,
@@ -257,10 +216,10 @@ static std::optional<Element> evaluateSums(BinaryKind Kind, bool IsFloat, const 
   auto Left = A.getNumber(), Right = B.getNumber();
   if (Kind == BinaryKind::Div && IsFloat && Right && *Right != 0)
     return multiply(A, ElementAnalysis::number(1 / *Right));
-  auto Result = Left && Right ? applyBinary(Kind, *Left, *Right) : std::nullopt;
-  if (!Result)
+  if (!Left || !Right)
     return std::nullopt;
-  return ElementAnalysis::number(IsFloat ? *Result : std::trunc(*Result));
+  double Result = compute(Kind, *Left, *Right);
+  return ElementAnalysis::number(IsFloat ? Result : std::trunc(Result));
 }
 
 static std::optional<Element> evaluateBinary(BinaryKind Kind, bool IsFloat, const Element &A,
@@ -272,22 +231,6 @@ static std::optional<Element> evaluateBinary(BinaryKind Kind, bool IsFloat, cons
   return mapElement(A, [&](const Element &X) {
     return mapElement(B, [&](const Element &Y) { return evaluateSums(Kind, IsFloat, X, Y); });
   });
-}
-
-static Predicate compareNumbers(CompareKind Kind, double A, double B) {
-  switch (Kind) {
-  case CompareKind::Equal:
-    return Predicate::constant(A == B);
-  case CompareKind::Less:
-    return Predicate::constant(A < B);
-  case CompareKind::LessOrEqual:
-    return Predicate::constant(A <= B);
-  case CompareKind::Greater:
-    return Predicate::constant(A > B);
-  case CompareKind::GreaterOrEqual:
-    return Predicate::constant(A >= B);
-  }
-  return {};
 }
 
 static Predicate compareCounts(CompareKind Kind, AffineExpr Difference) {
@@ -313,7 +256,7 @@ static std::optional<Element> evaluateCompare(CompareKind Kind, MLIRContext *Con
     return mapElement(B, [&](const Element &Y) -> std::optional<Element> {
       auto Left = X.getNumber(), Right = Y.getNumber();
       if (Left && Right)
-        return boolean(compareNumbers(Kind, *Left, *Right));
+        return boolean(Predicate::constant(compute(Kind, *Left, *Right)));
       AffineExpr L = X.getCount(Context), R = Y.getCount(Context);
       return boolean(L && R ? compareCounts(Kind, L - R) : Predicate());
     });

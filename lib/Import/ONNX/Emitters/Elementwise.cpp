@@ -2,7 +2,7 @@
 #include "Folding.h"
 #include "NodeEmitter.h"
 
-#include <cmath>
+#include "QOpt/ScalarFunctions.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -15,17 +15,12 @@ template <UnaryKind Kind> static LogicalResult emitUnary(NodeEmitter &E) {
 }
 
 /// One operand, computed now where it is a small constant.
-template <UnaryKind Kind, double (*Function)(double)>
-static LogicalResult emitFoldedUnary(NodeEmitter &E) {
-  auto Apply = [](ArrayRef<double> X) { return Function(X[0]); };
+template <UnaryKind Kind> static LogicalResult emitFoldedUnary(NodeEmitter &E) {
+  auto Apply = [](ArrayRef<double> X) { return compute(Kind, X[0]); };
   if (auto Folded = foldFloats({&E.in(0)}, E.element(0), Apply))
     return E.out(*Folded);
   return emitUnary<Kind>(E);
 }
-
-static double reciprocal(double X) { return 1 / X; }
-static double negate(double X) { return -X; }
-static double squareRoot(double X) { return std::sqrt(X); }
 
 static LogicalResult emitNeg(NodeEmitter &E) {
   auto Negate = [](ArrayRef<AffineExpr> X) {
@@ -33,7 +28,7 @@ static LogicalResult emitNeg(NodeEmitter &E) {
   };
   if (auto Folded = foldElements({&E.in(0)}, E.element(0), Negate))
     return E.out(*Folded);
-  return emitFoldedUnary<UnaryKind::Neg, negate>(E);
+  return emitFoldedUnary<UnaryKind::Neg>(E);
 }
 
 static LogicalResult emitNot(NodeEmitter &E) {
@@ -91,25 +86,6 @@ static AffineExpr combineSizes(BinaryKind Kind, AffineExpr A, AffineExpr B) {
   }
 }
 
-static double combineFloats(BinaryKind Kind, double A, double B) {
-  switch (Kind) {
-  case BinaryKind::Add:
-    return A + B;
-  case BinaryKind::Sub:
-    return A - B;
-  case BinaryKind::Mul:
-    return A * B;
-  case BinaryKind::Div:
-    return A / B;
-  case BinaryKind::Pow:
-    return std::pow(A, B);
-  case BinaryKind::Min:
-    return std::isnan(A) || A < B ? A : B;
-  default:
-    return std::isnan(A) || A > B ? A : B;
-  }
-}
-
 static LogicalResult emitBinary(NodeEmitter &E, BinaryKind Kind) {
   if (!E.has(0) || !E.has(1))
     return E.badInput("needs two operands");
@@ -117,7 +93,7 @@ static LogicalResult emitBinary(NodeEmitter &E, BinaryKind Kind) {
   auto OnSizes = [&](ArrayRef<AffineExpr> X) { return combineSizes(Kind, X[0], X[1]); };
   if (auto Folded = foldElements(Operands, E.element(0), OnSizes))
     return E.out(*Folded);
-  auto OnFloats = [&](ArrayRef<double> X) { return combineFloats(Kind, X[0], X[1]); };
+  auto OnFloats = [&](ArrayRef<double> X) { return compute(Kind, X[0], X[1]); };
   if (E.element(0) == E.element(1))
     if (auto Folded = foldFloats(Operands, E.element(0), OnFloats))
       return E.out(*Folded);
@@ -181,10 +157,10 @@ void registerElementwiseEmitters(EmitterRegistry &Registry) {
   constexpr int64_t Newest = EmitterRegistry::Newest;
   Registry.add("Abs", emitUnary<UnaryKind::Abs>);
   Registry.add("Neg", emitNeg);
-  Registry.add("Exp", emitFoldedUnary<UnaryKind::Exp, std::exp>);
-  Registry.add("Log", emitFoldedUnary<UnaryKind::Log, std::log>);
-  Registry.add("Sqrt", emitFoldedUnary<UnaryKind::Sqrt, squareRoot>);
-  Registry.add("Reciprocal", emitFoldedUnary<UnaryKind::Reciprocal, reciprocal>);
+  Registry.add("Exp", emitFoldedUnary<UnaryKind::Exp>);
+  Registry.add("Log", emitFoldedUnary<UnaryKind::Log>);
+  Registry.add("Sqrt", emitFoldedUnary<UnaryKind::Sqrt>);
+  Registry.add("Reciprocal", emitFoldedUnary<UnaryKind::Reciprocal>);
   Registry.add("Sigmoid", emitUnary<UnaryKind::Sigmoid>);
   Registry.add("Tanh", emitUnary<UnaryKind::Tanh>);
   Registry.add("Erf", emitUnary<UnaryKind::Erf>);
