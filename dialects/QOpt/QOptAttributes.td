@@ -32,10 +32,14 @@ def QOpt_ReduceKindEnum : QOpt_Enum<"ReduceKind", "reduction", [
   I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Mean", 1, "mean">, I32EnumAttrCase<"Max", 2, "max">,
   I32EnumAttrCase<"Min", 3, "min">]>;
 
+def QOpt_PoolKindEnum : QOpt_Enum<"PoolKind", "pooling", [
+  I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Average", 1, "average">]>;
+
 def QOpt_UnaryKind : EnumAttr<QOpt_Dialect, QOpt_UnaryKindEnum, "unary_kind">;
 def QOpt_BinaryKind : EnumAttr<QOpt_Dialect, QOpt_BinaryKindEnum, "binary_kind">;
 def QOpt_CompareKind : EnumAttr<QOpt_Dialect, QOpt_CompareKindEnum, "compare_kind">;
 def QOpt_ReduceKind : EnumAttr<QOpt_Dialect, QOpt_ReduceKindEnum, "reduce_kind">;
+def QOpt_PoolKind : EnumAttr<QOpt_Dialect, QOpt_PoolKindEnum, "pool_kind">;
 
 class QOpt_Attr<string name, string attrMnemonic> : AttrDef<QOpt_Dialect, name> {
   let mnemonic = attrMnemonic;

@@ -12,7 +12,7 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-/// Plain numbers. Stored tensors are read by the operations that say so: linear and gather.
+/// Plain numbers. Stored tensors are read by the operations that say so: linear, conv and gather.
 def QOpt_Tensor : RankedTensorOf<[AnyFloat, AnyInteger]>;
 
 class QOpt_Op<string mnemonic, list<Trait> traits = []> : Op<QOpt_Dialect, mnemonic, traits>;
@@ -25,6 +25,7 @@ include "QOpt/Weights.td"
 include "QOpt/Elementwise.td"
 include "QOpt/Structure.td"
 include "QOpt/Contractions.td"
+include "QOpt/Convolution.td"
 include "QOpt/Decoder.td"
 
 #endif

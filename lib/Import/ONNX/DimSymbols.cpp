@@ -1,5 +1,7 @@
 #include "DimSymbols.h"
 
+#include "qopt/Analysis/DimAnalysis.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -123,6 +125,31 @@ AffineExpr DimSymbols::resolve(AffineExpr Original) const {
   return canonicalizeDim(Original.replaceSymbols(Resolved));
 }
 
+void DimSymbols::boundBelow(AffineExpr Size, int64_t Min) {
+  SmallVector<unsigned, 1> Used;
+  for (unsigned I = 0; I < Live.size(); ++I)
+    if (Size.isFunctionOfSymbol(I))
+      Used.push_back(I);
+  if (Used.size() != 1)
+    return;
+  constexpr int64_t Largest = 1 << 20;
+  SmallVector<int64_t> Values(Live.size(), 0);
+  auto Suffices = [&](int64_t Value) {
+    Values[Used.front()] = Value;
+    return evaluate(Size, Values).value_or(Min) >= Min;
+  };
+  Symbol &S = Symbols[Live[Used.front()]];
+  int64_t Low = S.Min, High = Largest;
+  while (Low < High) {
+    int64_t Middle = (Low + High) / 2;
+    if (Suffices(Middle))
+      High = Middle;
+    else
+      Low = Middle + 1;
+  }
+  S.Min = Low;
+}
+
 AffineExpr DimSymbols::toOriginal(AffineExpr Expr) const {
   SmallVector<AffineExpr> Originals;
   for (unsigned Number : Live)
@@ -137,7 +164,7 @@ AffineMap DimSymbols::map(ArrayRef<AffineExpr> Results) const {
 ArrayAttr DimSymbols::getDeclarations() const {
   SmallVector<Attribute> Declarations;
   for (unsigned Number : Live)
-    Declarations.push_back(SymbolAttr::get(Context, Symbols[Number].Name, /*min=*/0,
+    Declarations.push_back(SymbolAttr::get(Context, Symbols[Number].Name, Symbols[Number].Min,
                                            Symbols[Number].Max, /*divisor=*/1));
   return ArrayAttr::get(Context, Declarations);
 }

@@ -38,6 +38,8 @@ public:
 
   /// A symbol is at most this large.
   void bound(mlir::AffineExpr Symbol, int64_t Max);
+  /// A size over one symbol, which it grows with, is at least this large.
+  void boundBelow(mlir::AffineExpr Size, int64_t Min);
 
   /// Starts a pass with the replacements made so far.
   void beginPass();
@@ -48,11 +50,11 @@ private:
 
   mlir::MLIRContext *Context;
   llvm::StringMap<char> Names;
-  /// By original number: the name, the bound (or -1), and what replaces the symbol (null while
-  /// nothing does).
+  /// By original number: the name, the bounds (no upper one: -1), and what replaces the symbol (null
+  /// while nothing does).
   struct Symbol {
     std::string Name;
-    int64_t Max = -1;
+    int64_t Min = 0, Max = -1;
     mlir::AffineExpr Replacement;
   };
   llvm::SmallVector<Symbol> Symbols;

@@ -330,6 +330,49 @@ Value GraphBuilder::layerNorm(Value X, Value Scale, Value Bias, double Epsilon) 
   return finish(LayerNormOp::create(B, Loc, X, Scale, Bias, APFloat(float(Epsilon))));
 }
 
+//===- windows --------------------------------------------------------------------------------===//
+
+/// Whether a window fits into the spatial axes; symbolic ones are bounded so that it does.
+bool GraphBuilder::fits(Value X, const Window &Of) {
+  Dims Sizes = dims(X);
+  for (size_t Axis = 0; Axis < Of.Kernel.size(); ++Axis) {
+    int64_t Least = Of.extent(Axis) - Of.padding(Axis);
+    auto Known = dyn_cast<AffineConstantExpr>(Sizes[Axis + 2]);
+    if (Known && Known.getValue() < Least) {
+      badInput("a window of " + Twine(Of.extent(Axis)) + " elements does not fit into axis " +
+               Twine(Axis + 2) + " of " + describe(Sizes, Symbols) + " with " +
+               Twine(Of.padding(Axis)) + " of padding");
+      return false;
+    }
+    if (!Known)
+      Symbols.boundBelow(Sizes[Axis + 2], Least);
+  }
+  return true;
+}
+
+Value GraphBuilder::conv(Value X, const WeightRecipe &Recipe, const Window &Of, int64_t Groups) {
+  if (!X || !isFloat(X, "the input") || !fits(X, Of))
+    return {};
+  if (element(X) != Recipe.Type.getElementType())
+    return badInput("operands have element types " + describe(element(X)) + " and " +
+                    describe(Recipe.Type.getElementType()));
+  return finish(ConvOp::create(B, Loc, X, weight(Recipe), Of.Kernel, Of.Strides, Of.Dilations,
+                               Of.Pads, Groups));
+}
+
+Value GraphBuilder::pool(PoolKind Kind, Value X, const Window &Of) {
+  if (!X || !isFloat(X, "the input") || !fits(X, Of))
+    return {};
+  return finish(PoolOp::create(B, Loc, Kind, X, Of.Kernel, Of.Strides, Of.Dilations, Of.Pads));
+}
+
+Value GraphBuilder::pad(Value X, ArrayRef<int64_t> Low, ArrayRef<int64_t> High, TypedAttr Fill) {
+  auto IsZero = [](int64_t Size) { return Size == 0; };
+  if (!X || (llvm::all_of(Low, IsZero) && llvm::all_of(High, IsZero)))
+    return X;
+  return finish(PadOp::create(B, Loc, X, Low, High, Fill));
+}
+
 Value GraphBuilder::positions(Value Past, AffineExpr Tokens) {
   if (!Past)
     return {};

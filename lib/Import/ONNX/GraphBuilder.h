@@ -17,6 +17,15 @@
 
 namespace qopt::onnx_import {
 
+/// How a window slides over spatial axes; `Pads` has those before each axis, then those after.
+struct Window {
+  llvm::SmallVector<int64_t> Kernel, Strides, Dilations, Pads;
+
+  /// Elements from the first to the last one that a window sees on an axis.
+  int64_t extent(size_t Axis) const { return (Kernel[Axis] - 1) * Dilations[Axis] + 1; }
+  int64_t padding(size_t Axis) const { return Pads[Axis] + Pads[Axis + Kernel.size()]; }
+};
+
 class GraphBuilder {
 public:
   GraphBuilder(mlir::func::FuncOp Function, DimSymbols &Symbols, Problems &Errors);
@@ -86,6 +95,12 @@ public:
   mlir::Value linear(mlir::Value X, const WeightRecipe &Recipe);
   mlir::Value rmsNorm(mlir::Value X, mlir::Value Scale, double Epsilon);
   mlir::Value layerNorm(mlir::Value X, mlir::Value Scale, mlir::Value Bias, double Epsilon);
+  /// With a weight [out, in / groups * window].
+  mlir::Value conv(mlir::Value X, const WeightRecipe &Recipe, const Window &Of, int64_t Groups);
+  mlir::Value pool(PoolKind Kind, mlir::Value X, const Window &Of);
+  /// Borders of a number, which is the value of an attribute of the element type.
+  mlir::Value pad(mlir::Value X, llvm::ArrayRef<int64_t> Low, llvm::ArrayRef<int64_t> High,
+                  mlir::TypedAttr Fill);
   mlir::Value positions(mlir::Value Past, mlir::AffineExpr Tokens);
 
   /// Gives the result's dimensions to the analysis; null where they cannot be inferred.
@@ -104,6 +119,7 @@ public:
 private:
   bool sameElements(mlir::Value X, mlir::Value Y);
   bool isEpsilon(double Epsilon);
+  bool fits(mlir::Value X, const Window &Of);
   bool isFloat(mlir::Value X, llvm::StringRef What);
   mlir::RankedTensorType shaped(llvm::ArrayRef<mlir::AffineExpr> Sizes, mlir::Type Element) const;
 

@@ -86,15 +86,26 @@ static bool isWrittenOut(RankedTensorType Ty) {
   return (Ty.getNumElements() <= MaxSmallFloats && !IsMatrix) || isDressedVector(Ty);
 }
 
+static WeightRecipe recipeOf(std::shared_ptr<const FileTensor> Tensor, StringRef Name) {
+  WeightRecipe Recipe;
+  Recipe.Name = Name.str();
+  Recipe.Type = Tensor->Type;
+  Recipe.Sources.push_back(std::move(Tensor));
+  return Recipe;
+}
+
 ImportedValue ImportedValue::fromTensor(std::shared_ptr<const FileTensor> Tensor, StringRef Name) {
   RankedTensorType Ty = Tensor->Type;
   // A tensor that the file spells out has no bytes to refer to.
-  if (!Tensor->isInFile() || (isWrittenOut(Ty) && Tensor->Mapped))
-    return fromConstant(readTensor(*Tensor));
-  WeightRecipe Recipe;
-  Recipe.Name = Name.str();
-  Recipe.Type = Ty;
-  Recipe.Sources.push_back(Tensor);
+  if (!Tensor->isInFile() || (isWrittenOut(Ty) && Tensor->Mapped)) {
+    ImportedValue V = fromConstant(readTensor(*Tensor));
+    if (V.Constant && Tensor->isInFile()) {
+      V.Source = std::move(Tensor);
+      V.SourceName = Name.str();
+    }
+    return V;
+  }
+  WeightRecipe Recipe = recipeOf(Tensor, Name);
   if (!Ty.getElementType().isInteger(1))
     return fromWeight(std::move(Recipe));
   // A boolean takes a byte in the file.
@@ -105,6 +116,27 @@ ImportedValue ImportedValue::fromTensor(std::shared_ptr<const FileTensor> Tensor
   ImportedValue V = fromWeight(std::move(Recipe));
   V.Element = Ty.getElementType();
   return V;
+}
+
+std::optional<WeightRecipe> onnx_import::asWeight(const ImportedValue &Value) {
+  if (Value.Weight)
+    return Value.Weight;
+  if (Value.Source)
+    return recipeOf(Value.Source, Value.SourceName);
+  return std::nullopt;
+}
+
+std::optional<SmallVector<double>> onnx_import::readFloats(const ImportedValue &Value) {
+  DenseElementsAttr Elements = Value.Constant;
+  if (Value.Weight && Value.Weight->isPlain() && Value.Weight->Sources.front()->Mapped)
+    Elements = readTensor(*Value.Weight->Sources.front());
+  if (!Elements || !isa<FloatType>(Elements.getElementType()))
+    return std::nullopt;
+  return llvm::map_to_vector(Elements.getValues<APFloat>(), [](APFloat Number) {
+    bool LosesInfo;
+    Number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &LosesInfo);
+    return Number.convertToDouble();
+  });
 }
 
 std::optional<SmallVector<int64_t>> onnx_import::getNumbers(const ImportedValue &Value) {

@@ -23,6 +23,9 @@ struct ImportedValue {
   /// Large booleans are a weight of bytes, while `Element` says what they are.
   std::optional<WeightRecipe> Weight;
   mlir::DenseElementsAttr Constant;
+  /// Where the numbers of a constant are in the file, if they are, and the tensor's name.
+  std::shared_ptr<const FileTensor> Source;
+  std::string SourceName;
   /// Elements of a small integer or boolean tensor, row-major, over the symbols.
   std::optional<llvm::SmallVector<mlir::AffineExpr>> Elements;
 
@@ -42,6 +45,13 @@ struct ImportedValue {
   /// An initializer or the tensor of a Constant node, in the form that fits its size and type.
   static ImportedValue fromTensor(std::shared_ptr<const FileTensor> Tensor, llvm::StringRef Name);
 };
+
+/// The value as a weight, also where it is small enough to be written out; nothing where it is
+/// computed.
+std::optional<WeightRecipe> asWeight(const ImportedValue &Value);
+
+/// All floats of a constant or of an unchanged tensor of the file.
+std::optional<llvm::SmallVector<double>> readFloats(const ImportedValue &Value);
 
 /// All elements as numbers, where they are.
 std::optional<llvm::SmallVector<int64_t>> getNumbers(const ImportedValue &Value);

@@ -15,8 +15,8 @@ def FormKernels : Pass<"qopt-form-kernels", "mlir::ModuleOp"> {
     %q = qopt.linear %n, %wq …                    =>
     %k = qopt.linear %n, %wk …
     ```
-    What joins, in this order: contractions that share an input; the norm (and the choice of last tokens) that only they read; the elementwise operations that follow
-    (bias, activation, product, residual); rotary embedding with the append to a cache; attention; chains of elementwise operations. A reshape joins the kernel that makes its
+    What joins, in this order: contractions that share an input; the norm (and the choice of last tokens) that only they read; the elementwise operations that follow contractions and
+    convolutions (bias, activation, product, residual); rotary embedding with the append to a cache; attention; chains of elementwise operations. A reshape joins the kernel that makes its
     input. Positions and constants are computed again in each kernel that reads them. Every other operation is a kernel of its own. Equal kernels become one.
 
     **Needs and leaves.** Needs a verified `quantized` level. Leaves functions of `qopt.use_weight`, `qkernel.launch` and `return`, with symbolic dimensions on every kernel.

@@ -22,6 +22,8 @@ static bool isNorm(Operation *Op) { return isa_and_nonnull<RMSNormOp, LayerNormO
 static StringRef kindOf(Operation *Op) {
   return llvm::TypeSwitch<Operation *, StringRef>(Op)
       .Case<LinearOp>([](auto) { return "contraction"; })
+      .Case<ConvOp>([](auto) { return "convolution"; })
+      .Case<PoolOp>([](auto) { return "pool"; })
       .Case<KVAppendOp>([](auto) { return "append"; })
       .Case<CachedAttentionOp>([](auto) { return "attention"; })
       .Case<GatherOp>([](auto) { return "gather"; })
@@ -178,22 +180,30 @@ static bool canAbsorb(Value Result, Operation *Reader, const Partition &Parts) {
   });
 }
 
-/// The last axis of an operand of an epilogue must be a vector or the whole shape: nothing that is larger than the result.
-static bool fitsEpilogue(Operation *Op) {
+/// An operand of an epilogue is one number, the whole shape, or a vector: along the last axis after a contraction, along the
+/// channels after a convolution.
+static bool fitsEpilogue(Operation *Op, StringRef Kind) {
   return llvm::all_of(Op->getOperands(), [&](Value Operand) {
     auto Ty = cast<RankedTensorType>(Operand.getType());
-    return Ty.getRank() <= 1 || sameShape(Operand, Op->getResult(0));
+    if (sameShape(Operand, Op->getResult(0)) || Ty.getRank() == 0)
+      return true;
+    if (Kind == "contraction")
+      return Ty.getRank() <= 1;
+    int64_t Channels = Ty.getRank() - (cast<RankedTensorType>(Op->getResult(0).getType()).getRank() - 1);
+    return llvm::all_of(llvm::enumerate(Ty.getShape()),
+                        [&](auto Axis) { return Axis.value() == 1 || int64_t(Axis.index()) == Channels; });
   });
 }
 
-/// Elementwise operations that follow contractions become their epilogue: bias, activation, product, residual.
+/// Elementwise operations that follow contractions and convolutions become their epilogue: bias, activation, product, residual.
 static void joinEpilogues(func::FuncOp Function, Partition &Parts) {
   Function.walk([&](Operation *Op) {
-    if (!Parts.contains(Op) || !isElementwise(Op) || !fitsEpilogue(Op))
+    if (!Parts.contains(Op) || !isElementwise(Op))
       return;
     for (Value Operand : Op->getOperands()) {
       Operation *Producer = Operand.getDefiningOp();
-      if (!Parts.contains(Producer) || Parts.get(Producer).Kind != "contraction" || isNorm(Producer) ||
+      StringRef Kind = Parts.contains(Producer) ? StringRef(Parts.get(Producer).Kind) : "";
+      if ((Kind != "contraction" && Kind != "convolution") || !fitsEpilogue(Op, Kind) || isNorm(Producer) ||
           isa<TakeLastOp>(Producer) || !sameShape(Operand, Op->getResult(0)) ||
           !canAbsorb(Operand, Op, Parts))
         continue;
@@ -248,7 +258,7 @@ static void joinReshapes(func::FuncOp Function, Partition &Parts) {
     if (!Parts.contains(Producer) || !Reshape.getInput().hasOneUse())
       return;
     StringRef Kind = Parts.get(Producer).Kind;
-    if (Kind == "contraction" || Kind == "attention" || Kind == "elementwise" || Kind == "gather")
+    if (Kind == "contraction" || Kind == "convolution" || Kind == "pool" || Kind == "attention" || Kind == "elementwise" || Kind == "gather")
       Parts.join(Producer, Reshape);
   });
 }
@@ -334,7 +344,7 @@ std::string qopt::getLabel(const Group &Group) {
   SmallVector<StringRef> Weights;
   for (Operation *Op : Group.Ops) {
     Value Named = llvm::TypeSwitch<Operation *, Value>(Op)
-                      .Case<LinearOp>([](LinearOp Linear) { return Linear.getWeight(); })
+                      .Case<LinearOp, ConvOp>([](auto Contraction) { return Contraction.getWeight(); })
                       .Case<GatherOp>([](GatherOp Gather) { return Gather.getTable(); })
                       .Case<RMSNormOp, LayerNormOp>([&](auto Norm) {
                         return Group.Kind == "norm" ? Norm.getScale() : Value();

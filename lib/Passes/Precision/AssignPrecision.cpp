@@ -48,7 +48,7 @@ static std::optional<Role> roleOf(OpOperand &Use) {
   Operation *User = Use.getOwner();
   if (isa<GatherOp>(User) && Use.getOperandNumber() == 0)
     return Role::Embedding;
-  if (!isa<LinearOp>(User) || Use.getOperandNumber() != 1)
+  if (!isa<LinearOp, ConvOp>(User) || Use.getOperandNumber() != 1)
     return std::nullopt;
   bool Head = isDecoder(User->getParentOfType<func::FuncOp>()) && makesResult(User);
   return Head ? Role::Head : Role::Projection;

@@ -157,5 +157,8 @@ LogicalResult qopt::verifyMatrices(FunctionOpInterface Function) {
     if (!Linear.getWeight().getDefiningOp<UseWeightOp>())
       return Linear.emitOpError(
           "multiplies with a matrix that is no weight; a product of two values is qopt.matmul");
+  for (auto Conv : Function.getFunctionBody().getOps<ConvOp>())
+    if (!Conv.getWeight().getDefiningOp<UseWeightOp>())
+      return Conv.emitOpError("slides a matrix that is no weight");
   return success();
 }

@@ -2,6 +2,7 @@
 #include "qopt/Targets/CPU/Contraction.h"
 
 #include "Emit/ContractionForm.h"
+#include "Emit/DecodePanel.h"
 #include "Emit/NormRow.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -44,9 +45,6 @@ private:
   void emitTiledPanel(const Segment &Segment, Value Panel);
   void clearSums(const Segment &Segment);
   void accumulate(const PanelWeight &Weight, Value Panel, unsigned Linear);
-  void decodeBlock(const PanelWeight &Weight, Value Panel, Value Low, Value High);
-  void decodeGroup(const PanelWeight &Weight, Value Group, Value GroupBytes, Value Low, Value High,
-                   Value Start);
   void multiplyGroups(const PanelWeight &Weight, Value Panel, Value Low, Value High,
                       unsigned Linear);
   void multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear,
@@ -373,7 +371,8 @@ void ContractionEmitter::accumulate(const PanelWeight &Weight, Value Panel, unsi
       Weights = B.element(Panel, B.mul(Low, PanelRows), B.getF32Type());
     } else {
       Weights = B.getScratch(Parts.Decoded);
-      decodeBlock(Weight, Panel, Low, High);
+      auto To = getScaleTime(Weight) == ScaleTime::Decoding ? Decoded::Numbers : Decoded::Codes;
+      decodePanel(B, Weight, Panel, Low, High, Weights, To);
     }
     if (getScaleTime(Weight) == ScaleTime::AfterGroup)
       multiplyGroups(Weight, Panel, Low, High, Linear);
@@ -397,64 +396,6 @@ void ContractionEmitter::multiplyGroups(const PanelWeight &Weight, Value Panel, 
       Scales.push_back(Weight.loadScales(B, B.bytes(Codes, CodeBytes), Half));
     Value Start = B.mul(B.sub(First, Low), PanelRows);
     multiplyBlock(B.element(Decoded, Start, B.getF32Type()), First, Count, Linear, Scales);
-  });
-}
-
-/// Writes the weights of the inputs [Low, High) as f32 [inputs][32].
-void ContractionEmitter::decodeBlock(const PanelWeight &Weight, Value Panel, Value Low,
-                                     Value High) {
-  Value Decoded = B.getScratch(Parts.Decoded);
-  if (!Weight.isStored()) {
-    Type Element = Weight.getElementType();
-    B.loop(B.mul(Low, PanelRows), B.mul(High, PanelRows), VectorLanes, [&](Value I) {
-      Value Numbers = B.loadVector(B.element(Panel, I, Element), Element);
-      B.storeRaw(Numbers, B.element(Decoded, B.sub(I, B.mul(Low, PanelRows)), B.getF32Type()));
-    });
-    return;
-  }
-  int64_t Group = Weight.getGroup();
-  B.loop(B.div(Low, Group), B.ceilDiv(High, Group), 1, [&](Value G) {
-    Value First = B.mul(G, Group);
-    Value Start = B.max(Low, First);
-    Value Stop = B.min(High, B.add(First, Group));
-    Value InGroup = B.min(B.index(Group), B.sub(B.index(Form.Inputs), First));
-    Value Pointer = B.bytes(Panel, B.mul(G, Weight.getGroupBytes()));
-    decodeGroup(Weight, Pointer, InGroup, B.sub(Start, First), B.sub(Stop, First),
-                B.sub(Start, Low));
-  });
-}
-
-/// The inputs [Low, High) of the group at `Pointer`, which has `InGroup` of them, to input `Start`
-/// of the block.
-void ContractionEmitter::decodeGroup(const PanelWeight &Weight, Value Pointer, Value InGroup,
-                                     Value Low, Value High, Value Start) {
-  Value Decoded = B.getScratch(Parts.Decoded);
-  int64_t PerStep = Weight.isNibbles() ? 8 : 1;
-  int64_t StepBytes = Weight.isNibbles() ? 4 * PanelRows : PanelRows;
-  Value Scales = B.bytes(Pointer, B.mul(B.ceilDiv(InGroup, PerStep), StepBytes));
-  Values Factors, Zeros;
-  for (int64_t Half = 0; Half < Halves; ++Half) {
-    Factors.push_back(Weight.loadScales(B, Scales, Half));
-    if (Weight.hasZeroPoint())
-      Zeros.push_back(Weight.loadZeroPoints(B, Scales, Half));
-  }
-  // `Low` is a multiple of a step; codes beyond `High` are decoded too and lie in the block's spare
-  // inputs, or are overwritten by the next group.
-  B.loop(B.div(Low, PerStep), B.ceilDiv(High, PerStep), 1, [&](Value I) {
-    Value Codes = B.bytes(Pointer, B.mul(I, StepBytes));
-    Value To = B.add(Start, B.sub(B.mul(I, PerStep), Low));
-    for (int64_t Half = 0; Half < Halves; ++Half) {
-      Value Word = Weight.loadCodes(B, Codes, Half);
-      for (int64_t J = 0; J < PerStep; ++J) {
-        Value Number = Weight.decode(B, Word, J);
-        if (Weight.hasZeroPoint())
-          Number = B.sub(Number, Zeros[Half]);
-        Value At = B.add(B.mul(B.add(To, J), PanelRows), Half * VectorLanes);
-        if (getScaleTime(Weight) == ScaleTime::Decoding)
-          Number = B.mul(Number, Factors[Half]);
-        B.storeRaw(Number, B.element(Decoded, At, B.getF32Type()));
-      }
-    }
   });
 }
 

@@ -74,12 +74,11 @@ private:
 };
 } // namespace
 
-/// Whether an argument is the weight of a linear operation.
-static bool isLinearWeight(qkernel::KernelOp Kernel, unsigned Argument) {
+/// Whether an argument is the matrix of a contraction or convolution.
+static bool isMatrix(qkernel::KernelOp Kernel, unsigned Argument) {
   Value Read = Kernel.getBody().front().getArgument(Argument);
   return llvm::any_of(Read.getUsers(), [&](Operation *User) {
-    auto Linear = dyn_cast<LinearOp>(User);
-    return Linear && Linear.getWeight() == Read;
+    return isa<LinearOp, ConvOp>(User) && User->getOperand(1) == Read;
   });
 }
 
@@ -89,10 +88,10 @@ CpuTarget::chooseLayout(WeightOp Weight,
   MLIRContext *Context = Weight->getContext();
   auto Ty = cast<RankedTensorType>(Weight.getType());
   bool IsStored = bool(getStoredElementType(Ty));
-  // Every lowering can read a matrix from panels; only the contraction gains from them.
+  // Every lowering can read a matrix from panels; only products with it gain from them.
   bool WantsPanels =
       IsStored || (isa<FloatType>(Ty.getElementType()) && llvm::any_of(Readers, [](auto &Reader) {
-                     return isLinearWeight(Reader.first, Reader.second);
+                     return isMatrix(Reader.first, Reader.second);
                    }));
   if (Ty.getRank() == 2 && WantsPanels)
     return qkernel::PanelLayoutAttr::get(Context, PanelRows);

@@ -2,7 +2,7 @@
 // from elements of the operands, recursively, so that any list of operations compiles. A work item
 // is one row of one result.
 //
-// Operations that need a pass over an axis for each element (reduce, matmul, linear) run that loop
+// Operations that need a pass over an axis for each element (reduce, matmul, linear, conv, pool) run that loop
 // inside; softmax and attention, which would repeat it for every element, have files of their own.
 #include "qopt/Targets/CPU/Contraction.h"
 
@@ -37,7 +37,18 @@ private:
   Value readReduce(ReduceOp Op, const Index &At);
   Value readMatmul(MatmulOp Op, const Index &At);
   Value readLinear(LinearOp Op, const Index &At);
+  Value readConv(ConvOp Op, const Index &At);
+  Value readPool(PoolOp Op, const Index &At);
+  Value readPad(PadOp Op, const Index &At);
 
+  /// Passes a number on through the elements of one window that lie in the input: `Body(element,
+  /// number of the tap, carried)`. Null after a diagnostic.
+  template <typename OpT>
+  KernelBuilder::Values
+  overWindow(OpT Op, const Index &At, Value Channel, ValueRange Init,
+             function_ref<KernelBuilder::Values(Value, Value, ValueRange)> Body);
+  /// Number `At` of `Of`, or `Outside` where `IsInside` is false.
+  Value readInside(Value IsInside, Value Of, const Index &At, Value Outside);
   /// The index in an operand that NumPy broadcasting reads for index `At` of the result.
   Index broadcast(Value Operand, const Index &At);
   Value linear(Value Of, const Index &At);
@@ -174,6 +185,9 @@ Value ElementReader::readOperation(Operation *Op, const Index &At) {
       .Case<ReduceOp>([&](ReduceOp Reduce) { return readReduce(Reduce, At); })
       .Case<MatmulOp>([&](MatmulOp Matmul) { return readMatmul(Matmul, At); })
       .Case<LinearOp>([&](LinearOp Linear) { return readLinear(Linear, At); })
+      .Case<ConvOp>([&](ConvOp Conv) { return readConv(Conv, At); })
+      .Case<PoolOp>([&](PoolOp Pool) { return readPool(Pool, At); })
+      .Case<PadOp>([&](PadOp Pad) { return readPad(Pad, At); })
       .Default([&](Operation *Other) -> Value {
         Other->emitOpError("has no generic lowering");
         return nullptr;
@@ -339,12 +353,122 @@ Value ElementReader::readLinear(LinearOp Op, const Index &At) {
   return Failed ? Value() : Result;
 }
 
+//===- Windows --------------------------------------------------------------------------------===//
+
+Value ElementReader::readInside(Value IsInside, Value Of, const Index &At, Value Outside) {
+  bool Failed = false;
+  Value Result = B.choose(
+      IsInside, Outside.getType(),
+      [&] {
+        Value Number = read(Of, At);
+        Failed |= !Number;
+        return Number;
+      },
+      [&] { return Outside; });
+  return Failed ? Value() : Result;
+}
+
+/// Whether 0 <= Position < Size.
+static Value isInside(KernelBuilder &B, Value Position, Value Size) {
+  return arith::CmpIOp::create(B, arith::CmpIPredicate::ult, Position, Size);
+}
+
+template <typename OpT>
+KernelBuilder::Values
+ElementReader::overWindow(OpT Op, const Index &At, Value Channel, ValueRange Init,
+                          function_ref<KernelBuilder::Values(Value, Value, ValueRange)> Body) {
+  ArrayRef<int64_t> Kernel = Op.getKernel();
+  bool Failed = false;
+  KernelBuilder::Values Result = B.loop(
+      B.index(0), B.index(ShapedType::getNumElements(Kernel)), 1, Init,
+      [&](Value Tap, ValueRange Carried) {
+        Index From(Kernel.size() + 2);
+        From[0] = At[0];
+        From[1] = Channel;
+        Value IsInside = arith::ConstantOp::create(B, B.getBoolAttr(true));
+        Value Rest = Tap;
+        for (size_t Axis = Kernel.size(); Axis-- > 0;) {
+          Value Step = B.rem(Rest, Kernel[Axis]);
+          Rest = B.div(Rest, Kernel[Axis]);
+          Value First = B.add(B.mul(At[Axis + 2], Op.getStrides()[Axis]), -Op.getPads()[Axis]);
+          From[Axis + 2] = B.add(First, B.mul(Step, Op.getDilations()[Axis]));
+          IsInside =
+              B.bitAnd(IsInside, isInside(B, From[Axis + 2], dim(Op.getInput(), Axis + 2)));
+        }
+        auto If = scf::IfOp::create(B, Init.getTypes(), IsInside, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard Guard(B);
+        B.setInsertionPointToStart(If.thenBlock());
+        Value Number = read(Op.getInput(), From);
+        Failed |= !Number;
+        KernelBuilder::Values Next(Carried);
+        if (Number)
+          Next = Body(Number, Tap, Carried);
+        scf::YieldOp::create(B, Next);
+        B.setInsertionPointToStart(If.elseBlock());
+        scf::YieldOp::create(B, Carried);
+        return KernelBuilder::Values(If.getResults());
+      });
+  return Failed ? KernelBuilder::Values() : Result;
+}
+
+Value ElementReader::readConv(ConvOp Op, const Index &At) {
+  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  int64_t Groups = Op.getGroups();
+  int64_t Channels = cast<RankedTensorType>(Op.getInput().getType()).getDimSize(1) / Groups;
+  int64_t Outputs = cast<RankedTensorType>(Op.getWeight().getType()).getDimSize(0) / Groups;
+  int64_t Taps = ShapedType::getNumElements(Op.getKernel());
+  Value First = B.mul(B.div(At[1], Outputs), Channels);
+  bool Failed = false;
+  Value Result = B.loop(
+      B.index(0), B.index(Channels), 1, B.constant(Ty, 0), [&](Value Channel, ValueRange Carried) {
+        auto Add = [&](Value Number, Value Tap, ValueRange Sum) {
+          Value Factor = read(Op.getWeight(), {At[1], B.add(B.mul(Channel, Taps), Tap)});
+          Failed |= !Factor;
+          return KernelBuilder::Values{Factor ? B.fma(Number, Factor, Sum[0]) : Value(Sum[0])};
+        };
+        auto Sum = overWindow(Op, At, B.add(First, Channel), Carried, Add);
+        Failed |= Sum.empty();
+        return Failed ? KernelBuilder::Values(Carried) : Sum;
+      })[0];
+  return Failed ? Value() : Result;
+}
+
+Value ElementReader::readPool(PoolOp Op, const Index &At) {
+  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  bool IsMax = Op.getKind() == PoolKind::Max;
+  Value Neutral = B.constant(Ty, IsMax ? -std::numeric_limits<double>::infinity() : 0);
+  auto Result = overWindow(Op, At, At[1], {Neutral, B.constant(Ty, 0)},
+                           [&](Value Number, Value, ValueRange Carried) {
+                             return KernelBuilder::Values{
+                                 IsMax ? B.max(Carried[0], Number) : B.add(Carried[0], Number),
+                                 B.add(Carried[1], B.constant(Ty, 1))};
+                           });
+  if (Result.empty())
+    return nullptr;
+  return IsMax ? Result[0] : B.div(Result[0], Result[1]);
+}
+
+Value ElementReader::readPad(PadOp Op, const Index &At) {
+  Index From;
+  Value IsInside = arith::ConstantOp::create(B, B.getBoolAttr(true));
+  for (auto [Axis, Position] : llvm::enumerate(At)) {
+    From.push_back(B.add(Position, -Op.getLow()[Axis]));
+    IsInside = B.bitAnd(IsInside, isInside(B, From.back(), dim(Op.getInput(), Axis)));
+  }
+  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  TypedAttr Fill = Op.getValue();
+  if (auto Float = dyn_cast<FloatAttr>(Fill); Float && Float.getType() != Ty)
+    Fill = B.getFloatAttr(Ty, Float.getValueAsDouble());
+  return readInside(IsInside, Op.getInput(), From, arith::ConstantOp::create(B, Fill));
+}
+
 //===- The lowering ---------------------------------------------------------------------------===//
 
 static bool isSupported(Operation *Op) {
   return isElementwise(Op) ||
          isa<ConstantOp, ReshapeOp, BroadcastOp, TransposeOp, SliceOp, ConcatOp, GatherOp, IotaOp,
-             SizesOp, PositionsOp, TakeLastOp, ReduceOp, MatmulOp, LinearOp>(Op);
+             SizesOp, PositionsOp, TakeLastOp, ReduceOp, MatmulOp, LinearOp, ConvOp,
+             PoolOp, PadOp>(Op);
 }
 
 bool GenericLowering::match(const KernelInfo &Kernel, std::string &Reason) const {

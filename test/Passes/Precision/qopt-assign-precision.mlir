@@ -40,3 +40,13 @@ func.func @main(%ids: tensor<1x4xi64>, %cache: !qopt.kv_cache<2x16, capacity = ?
   %logits = qopt.linear %y, %e : tensor<1x4x32xf32>, tensor<64x32xf32>
   return %logits, %cache : tensor<1x4x64xf32>, !qopt.kv_cache<2x16, capacity = ?, key = f32, value = f32>
 }
+
+// The matrix of a convolution is a projection.
+// CHECK: qopt.weight @filter : tensor<8x12xf32>
+// CHECK-SAME: precision <!qopt.packed<i4, group = 32, scale = f16>, "rtn", "w4a16">
+qopt.weight @filter : tensor<8x12xf32> from [#qopt.source<"w", offset = 0, length = 384, type = tensor<8x4x3xf32>, hash = 0>] steps [#qopt.reshape<[8, 12]>]
+func.func @windows(%x: tensor<2x4x9xf32>) -> tensor<2x8x7xf32> {
+  %w = qopt.use_weight @filter : tensor<8x12xf32>
+  %0 = qopt.conv %x, %w kernel [3] strides [1] dilations [1] pads [0, 0] : tensor<2x4x9xf32>, tensor<8x12xf32>
+  return %0 : tensor<2x8x7xf32>
+}

@@ -56,3 +56,11 @@ func.func @main(%x: tensor<2x4xf32>, %w: tensor<8x4xf32>) {
   %0 = qopt.linear %x, %w : tensor<2x4xf32>, tensor<8x4xf32>
   return
 }
+
+// -----
+
+func.func @main(%x: tensor<2x4x9xf32>, %w: tensor<8x12xf32>) {
+  // expected-error @+1 {{slides a matrix that is no weight}}
+  %0 = qopt.conv %x, %w kernel [3] strides [1] dilations [1] pads [0, 0] : tensor<2x4x9xf32>, tensor<8x12xf32>
+  return
+}

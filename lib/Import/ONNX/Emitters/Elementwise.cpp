@@ -146,6 +146,16 @@ static LogicalResult emitClip(NodeEmitter &E) {
   return E.out(X);
 }
 
+/// Before version 11 the limits were attributes.
+static LogicalResult emitClipToAttributes(NodeEmitter &E) {
+  Value X = E.value(0);
+  if (E.hasAttribute("min"))
+    X = E.B.binary(BinaryKind::Max, X, E.getFloat("min", 0));
+  if (E.hasAttribute("max"))
+    X = E.B.binary(BinaryKind::Min, X, E.getFloat("max", 0));
+  return E.out(X);
+}
+
 /// NaN alone is not equal to itself.
 static LogicalResult emitIsNaN(NodeEmitter &E) {
   Value X = E.value(0);
@@ -183,6 +193,7 @@ void registerElementwiseEmitters(EmitterRegistry &Registry) {
   Registry.add("", "Min", 8, Newest, emitVariadic<BinaryKind::Min>);
   Registry.add("", "Max", 8, Newest, emitVariadic<BinaryKind::Max>);
   Registry.add("", "Sum", 8, Newest, emitVariadic<BinaryKind::Add>);
+  Registry.add("", "Clip", 6, 10, emitClipToAttributes);
   Registry.add("", "Clip", 11, Newest, emitClip);
 }
 } // namespace qopt::onnx_import

@@ -102,6 +102,53 @@ expect("gqa-sink", model([h.make_node("GroupQueryAttention", sink, ["y", "a", "b
 expect("gqa-quantized", model([node("GroupQueryAttention", "q k v pk pv last total", "y a b", MICROSOFT, k_quant_type="PER_TENSOR",
                                     **gqa)], GQA_INPUTS, ["y"]), UNSUPPORTED, "a quantized cache")
 
+# Convolution and pooling
+IMAGE = ["x: f32[batch, 4, 8, 8]"]
+
+
+def conv(name, code, *messages, shape=(6, 4, 3, 3), inputs=IMAGE, op="Conv", **attributes):
+    expect(name, simple(op, "x w", inits={"w": np.ones(shape, np.float32)}, graph_inputs=inputs, **attributes), code, *messages)
+
+
+def pool(name, code, *messages, op="MaxPool", inputs=IMAGE, outputs="y", **attributes):
+    expect(name, simple(op, "x", outputs, graph_inputs=inputs, **attributes), code, *messages)
+
+
+conv("conv-transpose", UNSUPPORTED, "ConvTranspose 'make_y'", "the operator is not supported", op="ConvTranspose", shape=(4, 6, 3, 3))
+conv("conv-3d", UNSUPPORTED, "an input of rank 5 is not supported", shape=(6, 4, 1, 1, 1), inputs=["x: f32[batch, 4, 2, 2, 2]"])
+conv("conv-channels", BAD_INPUT, "the input's channels and those of the weight", shape=(6, 3, 3, 3))
+conv("conv-groups", BAD_INPUT, "cannot cut 6 output channels into 4 groups", group=4, shape=(6, 1, 3, 3))
+conv("conv-kernel", BAD_INPUT, "'kernel_shape' does not agree with the weight", kernel_shape=[3, 2])
+conv("conv-rank", BAD_INPUT, "an input of rank 4 and a weight of rank 3", shape=(6, 4, 3))
+conv("conv-window", BAD_INPUT, "a window of 9 elements does not fit", dilations=[4, 1])
+conv("conv-strides", BAD_INPUT, "attribute 'strides' has 1 numbers, expected 2", strides=[1])
+conv("conv-pads", BAD_INPUT, "attribute 'pads' holds -1", pads=[0, 0, 0, -1])
+conv("conv-auto-pad", BAD_INPUT, "attribute 'auto_pad' is 'SAME'", auto_pad="SAME")
+conv("conv-auto-pad-symbolic", UNSUPPORTED, "attribute 'auto_pad' with a stride", auto_pad="SAME_UPPER", strides=[2, 2],
+     inputs=["x: f32[batch, 4, h, 8]"])
+expect("conv-computed", model([node("Conv", "x w", "y")], IMAGE + ["w: f32[6, 4, 3, 3]"], ["y"]), UNSUPPORTED,
+       "a weight that is computed is not supported")
+conv("conv-huge", BAD_INPUT, "is none or too large", dilations=[2**31 - 1, 1])
+expect("conv-bias", simple("Conv", "x w b", inits={"w": np.ones((6, 4, 3, 3), np.float32), "b": np.ones((6, 1), np.float32)},
+                           graph_inputs=IMAGE), BAD_INPUT, "operand 2 must be a vector, has rank 2")
+pool("pool-indices", UNSUPPORTED, "output 1, the indices", outputs="y i", kernel_shape=[2, 2])
+pool("pool-kernel", BAD_INPUT, "attribute 'kernel_shape' holds 0", kernel_shape=[2, 0])
+pool("pool-no-kernel", BAD_INPUT, "attribute 'kernel_shape' holds 0")
+pool("pool-ceil-symbolic", UNSUPPORTED, "attribute 'ceil_mode' with a size", kernel_shape=[2], strides=[2], ceil_mode=1,
+     inputs=["x: f32[batch, 4, n]"])
+pool("pool-integers", UNSUPPORTED, "elements of type i32", kernel_shape=[2, 2], inputs=["x: i32[batch, 4, 8, 8]"])
+pool("global-rank", BAD_INPUT, "needs an operand [batch, channels", op="GlobalMaxPool", inputs=X)
+expect("pad-mode", simple("Pad", "x p", inits={"p": np.array([0, 1, 0, 1])}, mode="reflect"), UNSUPPORTED,
+       "attribute 'mode' = 'reflect' is not supported")
+expect("pad-count", simple("Pad", "x p", inits={"p": np.array([1, 0, 1])}), BAD_INPUT, "has 3 pads for 2 axes")
+expect("pad-cut", simple("Pad", "x p", inits={"p": np.array([0, -3, 0, -2])}), BAD_INPUT, "cut more than axis 1 has")
+expect("pad-computed", model([node("Pad", "x p", "y")], X + ["p: i64[4]"], ["y"]), UNSUPPORTED, "the list of pads must be constant")
+norm = {"s": np.ones(4, np.float32), "b": np.ones(4, np.float32), "m": np.ones(4, np.float32), "v": np.ones(4, np.float32)}
+expect("batch-norm-training", simple("BatchNormalization", "x s b m v", inits=norm, training_mode=1), UNSUPPORTED,
+       "attribute 'training_mode' = 1 is not supported")
+expect("batch-norm-channels", simple("BatchNormalization", "x s b m v", inits={**norm, "m": np.ones(5, np.float32)}), BAD_INPUT,
+       "the channels and their statistics")
+
 # Files
 good = simple("MatMul", "x w", inits={"w": np.ones((4, 40), np.float32)}).SerializeToString()
 expect("empty", b"", BAD_INPUT, "the file is empty")

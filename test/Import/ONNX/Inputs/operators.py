@@ -88,6 +88,57 @@ one("ReduceMean", ["x: f32[n, 3, 4]"], [f(2, 3, 4)], opset=13, axes=[1])
 one("ReduceSum", ["x: f32[n, 3]"], [f(2, 3)], noop_with_empty_axes=1)
 one("ReduceSum", ["x: i64[n, 3]"], [np.arange(6).reshape(2, 3)], keepdims=0)
 
+# Convolution and pooling
+def conv(shape, weight, bias=True, inputs=None, **attributes):
+    init = {"w": f(*weight)}
+    if bias:
+        init["c"] = f(weight[0])
+    one("Conv", [f"x: f32[{inputs or ', '.join(map(str, shape))}]"], [f(*shape)], init=init, tolerance=1e-4, **attributes)
+
+
+conv((2, 3, 9, 11), (5, 3, 3, 3), inputs="b, 3, h, w")
+conv((2, 3, 9, 11), (5, 3, 3, 3), strides=[2, 1], pads=[1, 0, 2, 3], bias=False)
+conv((1, 3, 12, 11), (40, 3, 3, 2), dilations=[2, 3])
+conv((2, 6, 7, 7), (4, 3, 3, 3), group=2, pads=[1, 1, 1, 1])
+conv((2, 6, 7, 9), (6, 1, 3, 3), group=6, strides=[2, 2], pads=[1, 1, 1, 1], inputs="b, 6, 7, 9")
+conv((2, 6, 7, 9), (12, 1, 3, 3), group=6, kernel_shape=[3, 3])
+conv((2, 5, 20), (7, 5, 4), strides=[3], pads=[2, 1], dilations=[2], inputs="b, 5, n")
+conv((2, 4, 6, 6), (8, 4, 1, 1))
+conv((1, 1, 8, 8), (1, 1, 3, 3))
+for auto_pad in ("SAME_UPPER", "SAME_LOWER", "VALID"):
+    conv((1, 2, 10, 9), (3, 2, 4, 3), strides=[3, 2], auto_pad=auto_pad)
+conv((1, 2, 10, 9), (3, 2, 4, 3), auto_pad="SAME_UPPER", inputs="b, 2, h, w")
+for op in ("MaxPool", "AveragePool"):
+    shape = "x: f32[b, 3, 10, 9]"
+    one(op, [shape], [f(2, 3, 10, 9)], kernel_shape=[3, 2])
+    one(op, [shape], [f(2, 3, 10, 9)], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 1])
+    one(op, [shape], [f(2, 3, 10, 9)], kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1)
+    one(op, [shape], [f(2, 3, 10, 9)], kernel_shape=[2, 2], strides=[3, 4], ceil_mode=1, pads=[0, 1, 0, 1])
+    one(op, [shape], [f(2, 3, 10, 9)], kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
+    one(op, ["x: f32[b, 3, n]"], [f(2, 3, 17)], kernel_shape=[4], strides=[2], pads=[1, 2])
+one("MaxPool", ["x: f32[b, 3, 10, 9]"], [f(2, 3, 10, 9)], kernel_shape=[2, 3], dilations=[3, 2])
+one("AveragePool", ["x: f32[b, 3, 10, 9]"], [f(2, 3, 10, 9)], kernel_shape=[3, 3], pads=[1, 1, 2, 1], count_include_pad=1)
+one("AveragePool", ["x: f32[b, 3, 10, 9]"], [f(2, 3, 10, 9)], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1],
+    count_include_pad=1, ceil_mode=1)
+one("GlobalAveragePool", ["x: f32[b, 3, h, 5]"], [f(2, 3, 4, 5)])
+one("GlobalMaxPool", ["x: f32[b, 3, n]"], [f(2, 3, 7)])
+one("BatchNormalization", ["x: f32[b, 20, n]"], [f(2, 20, 3)],
+    init={"s": f(20), "c": f(20), "m": f(20), "v": f(20, low=0.1)}, epsilon=1e-3)
+one("BatchNormalization", ["x: f32[b, 3]", "v: f32[3]"], [f(2, 3), f(3, low=0.1)], opset=14,
+    init={"s": f(3), "c": f(3), "m": f(3)}, operands="x s c m v")
+one("Pad", ["x: f32[a, 3, b]"], [f(2, 3, 4)], init={"p": np.array([0, 1, 2, 0, 0, 3]), "n": np.float32(1.5)})
+one("Pad", ["x: f32[4, 5]"], [f(4, 5)], init={"p": np.array([-1, 2, 1, -2])})
+one("Pad", ["x: i64[4, 5]"], [np.arange(20).reshape(4, 5)], init={"p": np.array([1, 2]), "n": np.array(7), "a": np.array([-1])})
+one("Pad", ["x: f32[4, 5]"], [f(4, 5)], opset=10, pads=[1, 0, 0, 2], value=0.25)
+one("Clip", ["x: f32[n]"], [f(6)], opset=10, min=-1.0, max=0.5)
+add("residual-block", model(
+    [node("Conv", "x w1", "c1", pads=[1, 1, 1, 1]), node("BatchNormalization", "c1 s b m v", "n1"), node("Relu", "n1", "r1"),
+     node("Conv", "r1 w2 c", "c2", pads=[1, 1, 1, 1]), node("Add", "c2 x", "sum"), node("Relu", "sum", "r2"),
+     node("GlobalAveragePool", "r2", "pooled"), node("Flatten", "pooled", "flat"), node("Gemm", "flat w3", "y", transB=1)],
+    ["x: f32[batch, 20, 6, 7]"], ["y", "r2"],
+    constants(w1=f(20, 20, 3, 3), w2=f(20, 20, 3, 3), c=f(20), s=f(20), b=f(20), m=f(20), v=f(20, low=0.1), w3=f(9, 20))),
+    {"x": f(2, 20, 6, 7)}, tolerance=2e-4)
+
 # Structure
 one("Transpose", ["x: f32[a, b, 3]"], [f(2, 4, 3)])
 one("Transpose", ["x: f32[a, b, 3]"], [f(2, 4, 3)], perm=[1, 2, 0])
