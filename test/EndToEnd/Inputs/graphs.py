@@ -1,10 +1,10 @@
 """Runs the graph of an artefact from Python, through the C interface: many times, without a process for each."""
 
 import ctypes
-import os
-from pathlib import Path
 
 import numpy as np
+
+from session import Runtime
 
 TYPES = [np.float64, np.float32, np.float16, None, np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32, np.uint16, np.uint8, np.bool_]
 MAX_RANK = 8
@@ -31,37 +31,20 @@ class ProgramInfo(ctypes.Structure):
         (name, ctypes.c_int64) for name in ("input_count", "output_count")]
 
 
-def library():
-    """The runtime beside the tools."""
-    for folder in os.environ["PATH"].split(os.pathsep):
-        path = Path(folder).parent / "lib" / "libqopt-runtime.so"
-        if path.exists():
-            found = ctypes.CDLL(str(path))
-            found.qopt_error_message.restype = ctypes.c_char_p
-            return found
-    raise FileNotFoundError("libqopt-runtime.so: no folder of PATH is the build's")
-
-
 class Graph:
     """One session of an artefact that is a graph. `run(name=array, ...)` gives the outputs by name."""
 
-    def __init__(self, path, threads=0, isa=None, rows=1):
-        self.lib = library()
-        self.program, self.session = ctypes.c_void_p(), ctypes.c_void_p()
+    def __init__(self, library, path, threads=0, isa=None, rows=1):
+        self.runtime = Runtime(library)
+        self.call = self.runtime.call
+        self.program = ctypes.c_void_p()
         options = Options(ctypes.sizeof(Options), threads, None, None, isa.encode() if isa else None)
         self.call("qopt_program_load", str(path).encode(), ctypes.byref(options), ctypes.byref(self.program))
         info = ProgramInfo(struct_size=ctypes.sizeof(ProgramInfo))
         self.call("qopt_program_get_info", self.program, ctypes.byref(info))
         self.inputs = [self.value("qopt_program_input", i) for i in range(info.input_count)]
         self.outputs = [self.value("qopt_program_output", i) for i in range(info.output_count)]
-        self.call("qopt_session_create", self.program, ctypes.c_int64(rows), ctypes.byref(self.session))
-
-    def call(self, function, *arguments):
-        error = ctypes.c_void_p()
-        if getattr(self.lib, function)(*arguments, ctypes.byref(error)) != 0:
-            message = self.lib.qopt_error_message(error).decode()
-            self.lib.qopt_error_free(error)
-            raise RuntimeError(f"{function}: {message}")
+        self.session = self.runtime.session(self.program, rows)
 
     def value(self, function, index):
         info = ValueInfo()
@@ -81,8 +64,8 @@ class Graph:
         return results
 
     def __del__(self):
-        self.lib.qopt_session_free(self.session)
-        self.lib.qopt_program_free(self.program)
+        self.runtime.library.qopt_session_free(self.session)
+        self.runtime.library.qopt_program_free(self.program)
 
 
 def describe(array):

@@ -16,7 +16,7 @@ struct Conv {
   std::vector<int64_t> Kernel = {3, 3}, Strides = {1, 1}, Dilations = {1, 1}, Pads = {0, 0, 0, 0};
   std::string Weight = "f32", Input = "f32", Lowering = "convolution";
   std::vector<std::vector<int64_t>> Sizes = {{2, 1}};
-  double Tolerance = 2e-5;
+  std::string Budget = "f32";
 };
 
 std::string list(const std::vector<int64_t> &Numbers) {
@@ -70,7 +70,7 @@ void runConv(const Conv &Case) {
   // Panels hold no f64.
   if (Case.Weight != "f64")
     Tester.weights({1});
-  Tester.tolerance(Case.Tolerance).run();
+  Tester.budget("conv", Case.Budget).run();
   EXPECT_EQ(Tester.getLowering(), Case.Lowering);
 }
 
@@ -170,13 +170,12 @@ TEST(Convolution, Weights) {
     Case.Weight = Weight;
     Case.Channels = 7;
     Case.Outputs = 40;
-    Case.Tolerance = 5e-5;
+    Case.Budget = Weight[0] == '!' ? "codes" : "f32";
     runConv(Case);
   }
   for (const char *Input : {"f16", "bf16"}) {
     Conv Case;
-    Case.Input = Case.Weight = Input;
-    Case.Tolerance = std::string(Input) == "f16" ? 4e-3 : 1e-2;
+    Case.Input = Case.Weight = Case.Budget = Input;
     runConv(Case);
   }
 }
@@ -187,7 +186,7 @@ TEST(Convolution, ManyChannels) {
   Case.Outputs = 64;
   Case.Height = Case.Width = 20;
   Case.Pads = {1, 1, 1, 1};
-  Case.Tolerance = 1e-4;
+  Case.Budget = "many channels";
   runConv(Case);
 }
 
@@ -218,7 +217,7 @@ TEST(Convolution, Epilogue) {
     })",
                                    Symbols);
   KernelTester Tester(Text, std::vector<std::vector<int64_t>>{{1, 1}, {3, 1}});
-  Tester.weights({1}).checkBytes().run();
+  Tester.weights({1}).budget("conv", "f32").checkBytes().run();
   EXPECT_EQ(Tester.getLowering(), "convolution");
 }
 

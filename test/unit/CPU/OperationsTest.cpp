@@ -173,6 +173,21 @@ TEST(Generic, Reduce) {
       }
 }
 
+TEST(Reduce, LastAxes) {
+  for (const char *Kind : {"sum", "mean", "max"})
+    for (const char *Element : {"f32", "f16"}) {
+      std::string X = std::string("tensor<?x?x4x20x") + Element + ">",
+                  Y = std::string("tensor<?x?x1x1x") + Element + ">";
+      KernelTester Tester(kernel("%x: " + X + " {qopt.dims = #heads}", Y,
+                                 std::string("%r = qopt.reduce ") + Kind + " %x axes [3, 2] : " + X),
+                          {2, 5});
+      if (Element[1] == '1')
+        Tester.budget("elementwise", "f16");
+      Tester.run();
+      EXPECT_EQ(Tester.getLowering(), "reduce");
+    }
+}
+
 TEST(Generic, Matmul) {
   KernelTester(kernel("%x: tensor<?x?x4x20xf32> {qopt.dims = #heads}, %y: tensor<20x7xf32>",
                       "tensor<?x?x4x7xf32>",
