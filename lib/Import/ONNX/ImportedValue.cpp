@@ -81,7 +81,8 @@ static bool isWrittenOut(RankedTensorType Ty) {
   Type Element = Ty.getElementType();
   if (!isa<FloatType>(Element))
     return Ty.getNumElements() <=
-           (Element.isInteger(1) || Element.isInteger(32) || Element.isInteger(64) ? MaxIntegers : MaxConstant);
+           (Element.isInteger(1) || Element.isInteger(32) || Element.isInteger(64) ? MaxIntegers
+                                                                                   : MaxConstant);
   bool IsMatrix = Ty.getRank() == 2 && Ty.getDimSize(0) != 1 && Ty.getDimSize(1) != 1;
   return (Ty.getNumElements() <= MaxSmallFloats && !IsMatrix) || isDressedVector(Ty);
 }
@@ -110,8 +111,8 @@ ImportedValue ImportedValue::fromTensor(std::shared_ptr<const FileTensor> Tensor
     return fromWeight(std::move(Recipe));
   // A boolean takes a byte in the file.
   auto Bytes = std::make_shared<FileTensor>(*Tensor);
-  Bytes->Type = Recipe.Type =
-      RankedTensorType::get(Ty.getShape(), IntegerType::get(Ty.getContext(), 8, IntegerType::Unsigned));
+  Bytes->Type = Recipe.Type = RankedTensorType::get(
+      Ty.getShape(), IntegerType::get(Ty.getContext(), 8, IntegerType::Unsigned));
   Recipe.Sources.front() = std::move(Bytes);
   ImportedValue V = fromWeight(std::move(Recipe));
   V.Element = Ty.getElementType();

@@ -1,5 +1,5 @@
-// Pooling of floats. A work item is one tile of the outputs of one channel. The input that it reads is
-// staged (Emit/SpatialTile.h), padding as what changes nothing, and each tap of the window reads
+// Pooling of floats. A work item is one tile of the outputs of one channel. The input that it reads
+// is staged (Emit/SpatialTile.h), padding as what changes nothing, and each tap of the window reads
 // neighbouring elements for neighbouring outputs. Where padding makes the number of elements of a
 // window differ, a staged plane of ones is summed beside them.
 #include "Emit/SpatialTile.h"
@@ -140,9 +140,9 @@ void PoolEmitter::emitItem(Value Item) {
     if (Form.IsMax)
       Result = overTaps(Staged, Max);
     else
-      Result = B.div(overTaps(Staged, Add),
-                     Form.counts() ? overTaps(B.element(plane(1), Position, F32), Add)
-                                   : B.f32(Tile.getTaps()));
+      Result = B.div(overTaps(Staged, Add), Form.counts()
+                                                ? overTaps(B.element(plane(1), Position, F32), Add)
+                                                : B.f32(Tile.getTaps()));
     B.storeRaw(Result, B.element(Results, Position, F32));
   });
   Value Height = B.size(Tile.Rows.Output), Width = B.size(Tile.Columns.Output);
@@ -151,9 +151,8 @@ void PoolEmitter::emitItem(Value Item) {
     Value Position = B.add(B.mul(Row, Tile.getPitch()), Column);
     Value Vector = B.loadRaw(B.element(Results, Position, F32), B.f32Vector(Lanes));
     Value Line = B.add(B.mul(Channel, Height), B.add(Place.FirstRow, Row));
-    Value To = B.element(B.getResult(0),
-                         B.add(B.mul(Line, Width), B.add(Place.FirstColumn, Column)),
-                         ResultElement);
+    Value To = B.element(
+        B.getResult(0), B.add(B.mul(Line, Width), B.add(Place.FirstColumn, Column)), ResultElement);
     if (Count)
       B.storeFirst(Vector, To, ResultElement, Count);
     else

@@ -1,5 +1,5 @@
-// Sums, means and maxima over the last axes, whose elements lie beside each other: global pools among
-// them. A work item is one element of the result.
+// Sums, means and maxima over the last axes, whose elements lie beside each other: global pools
+// among them. A work item is one element of the result.
 #include "qopt/Targets/CPU/KernelBuilder.h"
 
 using namespace mlir;

@@ -33,8 +33,7 @@ def compare(name, proto, feeds, flags=(), bound=1e-5, requests=()):
     for request in (feeds, *requests):
         expected = dict(zip((each.name for each in proto.graph.output), run_onnxruntime(path, request)))
         for isa in isas():
-            one, two = (Graph(library, artefact, threads, isa, rows=len(next(iter(request.values())))).run(**request)
-                        for threads in (1, 2))
+            one, two = (Graph(library, artefact, threads, isa).run(**request) for threads in (1, 2))
             for output, want in expected.items():
                 check(one[output].tobytes() == two[output].tobytes(), f"{name}, {isa}: {output} depends on the threads")
                 check(one[output].shape == want.shape, f"{name}, {isa}: {output} is {one[output].shape}, expected {want.shape}")
@@ -48,7 +47,8 @@ def conv(inputs, weight, **attributes):
 
 
 compare("strides", conv("2, 3, 19, 23", (40, 3, 3, 5), strides=[2, 3], pads=[1, 0, 2, 3]), {"x": f(2, 3, 19, 23)}, ["--batch=2"])
-compare("dilation", conv("1, 5, 17, 33", (33, 5, 3, 2), dilations=[2, 3], auto_pad="SAME_LOWER"), {"x": f(1, 5, 17, 33)})
+compare("dilation", conv("1, 5, 17, 33", (33, 5, 3, 2), dilations=[2, 3], pads=[2, 0, 1, 3]), {"x": f(1, 5, 17, 33)})
+compare("auto_pad", conv("1, 5, 17, 33", (33, 5, 4, 2), strides=[2, 3], auto_pad="SAME_LOWER"), {"x": f(1, 5, 17, 33)})
 compare("depthwise", conv("1, 20, 15, 18", (20, 1, 3, 3), group=20, pads=[1, 1, 1, 1]), {"x": f(1, 20, 15, 18)})
 compare("groups", conv("1, 16, 9, 9", (64, 8, 3, 3), group=2, strides=[2, 2], pads=[1, 1, 1, 1]), {"x": f(1, 16, 9, 9)})
 compare("line", conv("1, 8, 1000", (36, 8, 9), strides=[4], pads=[3, 5]), {"x": f(1, 8, 1000)})
@@ -65,8 +65,6 @@ for kind in ("MaxPool", "AveragePool"):
                         ["x: f32[1, 7, 20, 37]"], ["y"]), {"x": f(1, 7, 20, 37)})
 compare("counted", model([node("AveragePool", "x", "y", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)],
                          ["x: f32[1, 7, 20, 37]"], ["y"]), {"x": f(1, 7, 20, 37)})
-compare("f64", model([node("Conv", "x w", "y")], ["x: f64[1, 3, 8, 8]"], ["y"], constants(w=f(33, 3, 3, 3).astype(np.float64))),
-        {"x": f(1, 3, 8, 8).astype(np.float64)})
 
 
 def residual():
@@ -104,7 +102,7 @@ def residual():
 network, images = residual(), {"x": f(3, 3, 16, 20)}
 compare("residual", network, images, ["--batch=3"])
 compare("residual-w8a16", network, images, ["--batch=3", "--w8a16"], bound=0.02)
-compare("residual-w4a16", network, images, ["--batch=3", "--w4a16"], bound=0.2)
+compare("residual-w4a16", network, images, ["--batch=3", "--w4a16"], bound=0.35)
 # Every convolution takes what follows it: eight launches and the pool, the head and its bias.
 explained = run("qopt-compile", os.path.join(folder, "residual.onnx"), "--target=cpu", "--batch=3", "--force", "--explain", "-o",
                 os.path.join(folder, "explained.qopt"))

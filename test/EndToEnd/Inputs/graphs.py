@@ -32,19 +32,19 @@ class ProgramInfo(ctypes.Structure):
 
 
 class Graph:
-    """One session of an artefact that is a graph. `run(name=array, ...)` gives the outputs by name."""
+    """One session of an artefact that is a graph, for its whole batch. `run(name=array, ...)` gives the outputs by name."""
 
-    def __init__(self, library, path, threads=0, isa=None, rows=1):
+    def __init__(self, library, path, threads=0, isa=None):
         self.runtime = Runtime(library)
         self.call = self.runtime.call
-        self.program = ctypes.c_void_p()
+        self.program, self.session = ctypes.c_void_p(), ctypes.c_void_p()
         options = Options(ctypes.sizeof(Options), threads, None, None, isa.encode() if isa else None)
         self.call("qopt_program_load", str(path).encode(), ctypes.byref(options), ctypes.byref(self.program))
         info = ProgramInfo(struct_size=ctypes.sizeof(ProgramInfo))
         self.call("qopt_program_get_info", self.program, ctypes.byref(info))
         self.inputs = [self.value("qopt_program_input", i) for i in range(info.input_count)]
         self.outputs = [self.value("qopt_program_output", i) for i in range(info.output_count)]
-        self.session = self.runtime.session(self.program, rows)
+        self.session = self.runtime.session(self.program, info.batch)
 
     def value(self, function, index):
         info = ValueInfo()

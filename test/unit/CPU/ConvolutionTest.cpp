@@ -33,8 +33,10 @@ std::string window(const std::vector<int64_t> &Kernel, const std::vector<int64_t
 }
 
 int64_t slide(int64_t Size, const std::vector<int64_t> &Kernel, const std::vector<int64_t> &Strides,
-              const std::vector<int64_t> &Dilations, const std::vector<int64_t> &Pads, size_t Axis) {
-  int64_t Room = Size + Pads[Axis] + Pads[Axis + Kernel.size()] - (Kernel[Axis] - 1) * Dilations[Axis] - 1;
+              const std::vector<int64_t> &Dilations, const std::vector<int64_t> &Pads,
+              size_t Axis) {
+  int64_t Room =
+      Size + Pads[Axis] + Pads[Axis + Kernel.size()] - (Kernel[Axis] - 1) * Dilations[Axis] - 1;
   return Room / Strides[Axis] + 1;
 }
 
@@ -51,11 +53,15 @@ void runConv(const Conv &Case) {
   std::string OutWidth = Case.Width ? std::to_string(Slide(Case.Width, Last)) : "?";
   std::string Rows = IsLine ? "" : std::to_string(Case.Height) + "x";
   std::string OutRows = IsLine ? "" : std::to_string(Slide(Case.Height, 0)) + "x";
-  std::string X = "tensor<?x" + std::to_string(Case.Channels) + "x" + Rows + Width + "x" + Case.Input + ">";
-  std::string Y = "tensor<?x" + std::to_string(Case.Outputs) + "x" + OutRows + OutWidth + "x" + Case.Input + ">";
-  std::string W = "tensor<" + std::to_string(Case.Outputs) + "x" + std::to_string(Columns) + "x" + Case.Weight + ">";
-  std::string Dims = "(s0, " + std::to_string(Case.Channels) + (IsLine ? "" : ", " + std::to_string(Case.Height)) +
-                     ", " + (Case.Width ? Width : "s1") + ")";
+  std::string X =
+      "tensor<?x" + std::to_string(Case.Channels) + "x" + Rows + Width + "x" + Case.Input + ">";
+  std::string Y = "tensor<?x" + std::to_string(Case.Outputs) + "x" + OutRows + OutWidth + "x" +
+                  Case.Input + ">";
+  std::string W = "tensor<" + std::to_string(Case.Outputs) + "x" + std::to_string(Columns) + "x" +
+                  Case.Weight + ">";
+  std::string Dims = "(s0, " + std::to_string(Case.Channels) +
+                     (IsLine ? "" : ", " + std::to_string(Case.Height)) + ", " +
+                     (Case.Width ? Width : "s1") + ")";
   std::string Text =
       llvm::formatv(R"(
     qkernel.kernel @k(%x: {0} {{qopt.dims = affine_map<()[s0, s1] -> {1}>}, %w: {2}) -> {3} attributes {{kind = "convolution", {4}} {{
@@ -97,7 +103,8 @@ TEST(Convolution, OutputsAndWidths) {
 TEST(Convolution, StridesDilationsAndPadding) {
   for (const std::vector<int64_t> &Strides :
        std::vector<std::vector<int64_t>>{{1, 2}, {2, 1}, {2, 2}, {3, 3}, {1, 5}})
-    for (const std::vector<int64_t> &Dilations : std::vector<std::vector<int64_t>>{{1, 1}, {2, 3}}) {
+    for (const std::vector<int64_t> &Dilations :
+         std::vector<std::vector<int64_t>>{{1, 1}, {2, 3}}) {
       Conv Case;
       Case.Width = 41;
       Case.Strides = Strides;
@@ -163,9 +170,9 @@ TEST(Convolution, SymbolicWidth) {
 }
 
 TEST(Convolution, Weights) {
-  for (const char *Weight :
-       {"f16", "bf16", "!qopt.packed<i8, group = 0, scale = f16>", "!qopt.packed<i4, group = 32, scale = f16>",
-        "!qopt.packed<i4, group = 12, scale = f16, asymmetric>"}) {
+  for (const char *Weight : {"f16", "bf16", "!qopt.packed<i8, group = 0, scale = f16>",
+                             "!qopt.packed<i4, group = 32, scale = f16>",
+                             "!qopt.packed<i4, group = 12, scale = f16, asymmetric>"}) {
     Conv Case;
     Case.Weight = Weight;
     Case.Channels = 7;

@@ -12,7 +12,8 @@ using Convolution = ReferenceTest;
 TEST_F(Convolution, PaddingStridesAndDilation) {
   ReferenceTensor X = floats("1x1x6xf32", {1, 2, 3, 4, 5, 6}), W = floats("1x2xf32", {10, 1});
   auto Conv = [&](const std::string &Window, const std::string &Result) {
-    return program("qopt.conv %a, %b kernel [2] " + Window + " : tensor<1x1x6xf32>, tensor<1x2xf32>",
+    return program("qopt.conv %a, %b kernel [2] " + Window +
+                       " : tensor<1x1x6xf32>, tensor<1x2xf32>",
                    {X, W}, Result);
   };
   expectFloats(evaluate(Conv("strides [1] dilations [1] pads [1, 0]", "1x1x6xf32"), {X, W}),
@@ -38,11 +39,12 @@ TEST_F(Convolution, StoredWeights) {
   auto Ty = type("1x2x!qopt.packed<i8, group = 0, scale = f32>");
   ReferenceTensor W = ReferenceTensor::fromCodes(Ty, {3, -2}, {0.5});
   ReferenceTensor X = floats("1x1x3xf32", {1, 2, 3});
-  expectFloats(evaluate(program("qopt.conv %a, %b kernel [2] strides [1] dilations [1] pads [0, 0] : "
-                                "tensor<1x1x3xf32>, tensor<1x2x!qopt.packed<i8, group = 0, scale = f32>>",
-                                {X, W}, "1x1x2xf32"),
-                        {X, W}),
-               {-0.5, 0});
+  expectFloats(
+      evaluate(program("qopt.conv %a, %b kernel [2] strides [1] dilations [1] pads [0, 0] : "
+                       "tensor<1x1x3xf32>, tensor<1x2x!qopt.packed<i8, group = 0, scale = f32>>",
+                       {X, W}, "1x1x2xf32"),
+               {X, W}),
+      {-0.5, 0});
 }
 
 TEST_F(Convolution, PoolsSeeNoPadding) {
@@ -69,8 +71,9 @@ TEST_F(Convolution, PoolsOfNothingAndNaN) {
 
 TEST_F(Convolution, Pad) {
   ReferenceTensor X = floats("2x1xf32", {1, 2});
-  expectFloats(evaluate(program("qopt.pad %a low [1, 0] high [0, 2] value 7.0 : f32 : tensor<2x1xf32>",
-                                {X}, "3x3xf32"),
-                        {X}),
-               {7, 7, 7, 1, 7, 7, 2, 7, 7});
+  expectFloats(
+      evaluate(program("qopt.pad %a low [1, 0] high [0, 2] value 7.0 : f32 : tensor<2x1xf32>", {X},
+                       "3x3xf32"),
+               {X}),
+      {7, 7, 7, 1, 7, 7, 2, 7, 7});
 }

@@ -162,8 +162,7 @@ static LogicalResult emitConv(NodeEmitter &E) {
       failed(E.B.unify(E.in(0).Shape[1], E.B.constant(Inputs),
                        "the input's channels and those of the weight")))
     return failure();
-  Value Result =
-      E.B.conv(E.value(0), Recipe->reshaped({Outputs, Columns}), *Of, Groups);
+  Value Result = E.B.conv(E.value(0), Recipe->reshaped({Outputs, Columns}), *Of, Groups);
   if (E.has(2))
     Result = E.B.binary(BinaryKind::Add, Result, alongChannels(E, 2, Of->Kernel.size()));
   return E.out(Result);
@@ -174,7 +173,8 @@ static LogicalResult emitConv(NodeEmitter &E) {
 static bool checkPoolOutputs(NodeEmitter &E) {
   if (!E.wants(1))
     return true;
-  return succeeded(E.unsupported("output 1, the indices of the largest elements, is not supported"));
+  return succeeded(
+      E.unsupported("output 1, the indices of the largest elements, is not supported"));
 }
 
 static std::optional<Window> getPoolWindow(NodeEmitter &E) {

@@ -121,8 +121,7 @@ static LogicalResult emitBatchNorm(NodeEmitter &E) {
   double Epsilon = E.getFloat("epsilon", 1e-5);
   // Training alone reads it.
   (void)E.getFloat("momentum", 0.9);
-  if (!E.requireInt("training_mode", 0) || !E.requireInt("spatial", 1) ||
-      !checkOutputs(E, 1, 4))
+  if (!E.requireInt("training_mode", 0) || !E.requireInt("spatial", 1) || !checkOutputs(E, 1, 4))
     return failure();
   if (!E.in(0).isFloat() || E.rank(0) < 2)
     return E.unsupported("an input " + E.in(0).describe(E.B.Symbols) +

@@ -33,8 +33,8 @@ static bool checkEpilogue(const KernelInfo &Info, ConvOp Conv, std::string &Reas
       continue;
     // Reshapes only give results another shape.
     bool IsLast = isa<ReshapeOp>(Op) && llvm::all_of(Op.getUsers(), [](Operation *User) {
-      return User->hasTrait<OpTrait::IsTerminator>() || isa<ReshapeOp>(User);
-    });
+                    return User->hasTrait<OpTrait::IsTerminator>() || isa<ReshapeOp>(User);
+                  });
     if (!IsLast && (!isElementwise(&Op) || Info.getDims(Op.getResult(0)) != Shape)) {
       Reason = ("holds " + Op.getName().getStringRef() + " on another shape").str();
       return false;
@@ -79,7 +79,8 @@ std::optional<ConvolutionForm> ConvolutionForm::get(const KernelInfo &Info, std:
     return std::nullopt;
   Form.Tile = *Tile;
   Form.Groups = Form.Conv.getGroups();
-  Form.Channels = cast<RankedTensorType>(Form.Conv.getInput().getType()).getDimSize(1) / Form.Groups;
+  Form.Channels =
+      cast<RankedTensorType>(Form.Conv.getInput().getType()).getDimSize(1) / Form.Groups;
   Form.OutputsOfGroup =
       cast<RankedTensorType>(Form.Conv.getWeight().getType()).getDimSize(0) / Form.Groups;
   auto Bytes = dyn_cast<AffineConstantExpr>(Form.getScratch(Info).Bytes);

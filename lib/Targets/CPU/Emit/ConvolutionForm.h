@@ -34,9 +34,7 @@ struct ConvolutionForm {
   bool usesPanels() const { return Groups == 1 || OutputsOfGroup % PanelRows == 0; }
   /// Outputs that share an item, and items of one group of one tile.
   int64_t getItemOutputs() const { return usesPanels() ? PanelRows : 1; }
-  int64_t getItemsOfGroup() const {
-    return llvm::divideCeil(OutputsOfGroup, getItemOutputs());
-  }
+  int64_t getItemsOfGroup() const { return llvm::divideCeil(OutputsOfGroup, getItemOutputs()); }
   bool decodes() const { return !usesPanels() || !getWeight().getElementType().isF32(); }
   mlir::AffineExpr getItems(const KernelInfo &Info) const;
   Parts getScratch(const KernelInfo &Info) const;

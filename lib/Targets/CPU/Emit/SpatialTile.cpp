@@ -75,10 +75,9 @@ static std::optional<SpatialTile> getTile(const KernelInfo &Info, OpT Op, std::s
   auto Width = dyn_cast<AffineConstantExpr>(Tile.Columns.Output);
   bool IsCut = !Width || Width.getValue() > LongestRow;
   Tile.Columns.Tile = chooseTile(Tile.Columns.Output, LongestRow);
-  Tile.Rows.Tile =
-      IsCut ? 1
-            : chooseTile(Tile.Rows.Output,
-                         llvm::divideCeil(TilePositions, Tile.Columns.getStaged()));
+  Tile.Rows.Tile = IsCut ? 1
+                         : chooseTile(Tile.Rows.Output,
+                                      llvm::divideCeil(TilePositions, Tile.Columns.getStaged()));
   return Tile;
 }
 
@@ -115,8 +114,7 @@ void SpatialTile::forOutputs(KernelBuilder &B, const TilePlace &Place,
                              function_ref<void(Value, Value, int64_t, int64_t)> Body) const {
   B.loop(B.index(0), Place.Rows, 1, [&](Value Row) {
     if (!Columns.isWhole()) {
-      B.loopLanes(Place.Columns,
-                  [&](Value Column, int64_t Lanes) { Body(Row, Column, Lanes, 0); });
+      B.loopLanes(Place.Columns, [&](Value Column, int64_t Lanes) { Body(Row, Column, Lanes, 0); });
       return;
     }
     int64_t Rest = Columns.Tile % VectorLanes, Full = Columns.Tile - Rest;
@@ -162,8 +160,8 @@ void SpatialTile::stageRow(KernelBuilder &B, const TilePlace &Place, Value From,
   fill(B, To, High, Staged, Fill);
   if (!From)
     return fill(B, To, Low, High, 1.0);
-  Value Source = B.element(
-      From, B.add(B.mul(B.add(Place.FirstColumn, Low), Axis.Stride), Shift), Element);
+  Value Source =
+      B.element(From, B.add(B.mul(B.add(Place.FirstColumn, Low), Axis.Stride), Shift), Element);
   Value Into = B.element(To, Low, F32), Count = B.sub(High, Low);
   auto Copy = [&](Value I, int64_t Lanes) {
     Value At = B.element(Source, B.mul(I, Axis.Stride), Element);
@@ -194,19 +192,18 @@ void SpatialTile::stage(KernelBuilder &B, const TilePlace &Place, Value From, Ty
   int64_t Across = Columns.Phases.size();
   for (auto [I, Phase] : llvm::enumerate(Rows.Phases))
     B.loop(B.index(0), B.index(Rows.getStaged()), 1, [&, I = I, Phase = Phase](Value Row) {
-      Value Source =
-          B.add(B.mul(B.add(Place.FirstRow, Row), Rows.Stride), Phase - Rows.Before);
+      Value Source = B.add(B.mul(B.add(Place.FirstRow, Row), Rows.Stride), Phase - Rows.Before);
       auto RowOf = [&](int64_t ColumnPhase) {
         int64_t Plane = (int64_t(I) * Across + ColumnPhase) * getPlane();
         return B.element(To, B.add(B.mul(Row, getPitch()), Plane), F32);
       };
-      Value IsInside = arith::CmpIOp::create(B, arith::CmpIPredicate::ult, Source,
-                                             B.size(Rows.Input));
+      Value IsInside =
+          arith::CmpIOp::create(B, arith::CmpIPredicate::ult, Source, B.size(Rows.Input));
       B.ifThenElse(
           IsInside,
           [&] {
-            Value Line = From ? B.element(From, B.mul(Source, B.size(Columns.Input)), Element)
-                              : Value();
+            Value Line =
+                From ? B.element(From, B.mul(Source, B.size(Columns.Input)), Element) : Value();
             for (auto [J, ColumnPhase] : llvm::enumerate(Columns.Phases))
               stageRow(B, Place, Line, Element, Fill, RowOf(J), ColumnPhase);
           },

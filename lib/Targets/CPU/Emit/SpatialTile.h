@@ -77,9 +77,8 @@ struct SpatialTile {
   }
   /// Runs `Body(row, column, lanes, count)` for the outputs of a tile, row by row, in vectors; of
   /// the last one of a row only the first `count` lanes are there, unless it is 0.
-  void forOutputs(
-      KernelBuilder &B, const TilePlace &Place,
-      llvm::function_ref<void(mlir::Value, mlir::Value, int64_t, int64_t)> Body) const;
+  void forOutputs(KernelBuilder &B, const TilePlace &Place,
+                  llvm::function_ref<void(mlir::Value, mlir::Value, int64_t, int64_t)> Body) const;
 
 private:
   void stageRow(KernelBuilder &B, const TilePlace &Place, mlir::Value From, mlir::Type Element,
