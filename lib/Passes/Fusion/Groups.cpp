@@ -24,6 +24,7 @@ static StringRef kindOf(Operation *Op) {
       .Case<LinearOp>([](auto) { return "contraction"; })
       .Case<ConvOp>([](auto) { return "convolution"; })
       .Case<PoolOp>([](auto) { return "pool"; })
+      .Case<ReduceOp>([](auto) { return "reduce"; })
       .Case<KVAppendOp>([](auto) { return "append"; })
       .Case<CachedAttentionOp>([](auto) { return "attention"; })
       .Case<GatherOp>([](auto) { return "gather"; })
@@ -258,7 +259,9 @@ static void joinReshapes(func::FuncOp Function, Partition &Parts) {
     if (!Parts.contains(Producer) || !Reshape.getInput().hasOneUse())
       return;
     StringRef Kind = Parts.get(Producer).Kind;
-    if (Kind == "contraction" || Kind == "convolution" || Kind == "pool" || Kind == "attention" || Kind == "elementwise" || Kind == "gather")
+    bool Writes = llvm::is_contained(
+        {"contraction", "convolution", "pool", "reduce", "attention", "elementwise", "gather"}, Kind);
+    if (Writes)
       Parts.join(Producer, Reshape);
   });
 }

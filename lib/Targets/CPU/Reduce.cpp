@@ -21,6 +21,7 @@ public:
   LogicalResult emit(KernelBuilder &B) const override;
 
 private:
+  /// Reshapes only give the result another shape.
   static ReduceOp find(const KernelInfo &Kernel) {
     return dyn_cast<ReduceOp>(*Kernel.getOps().begin());
   }
@@ -30,7 +31,10 @@ private:
 
 bool ReduceLowering::match(const KernelInfo &Kernel, std::string &Reason) const {
   ReduceOp Op = find(Kernel);
-  if (!Op || !llvm::hasSingleElement(Kernel.getOps()) || !isa<BlockArgument>(Op.getInput())) {
+  bool IsOnly = Op && llvm::all_of(Kernel.getOps(), llvm::IsaPred<ReduceOp, ReshapeOp>) &&
+                Kernel.getResults().size() == 1 &&
+                skipReshapes(Kernel.getResults().front()) == Op.getResult();
+  if (!IsOnly || !isa<BlockArgument>(Op.getInput())) {
     Reason = "is not one reduction of an argument";
     return false;
   }

@@ -188,6 +188,16 @@ TEST(Reduce, LastAxes) {
     }
 }
 
+TEST(Reduce, Flattened) {
+  KernelTester Tester(kernel("%x: tensor<?x?x4x20xf32> {qopt.dims = #heads}", "tensor<?x?xf32>",
+                             "%m = qopt.reduce mean %x axes [2, 3] : tensor<?x?x4x20xf32>\n"
+                             "%r = qopt.reshape %m dims affine_map<()[s0, s1] -> (s0, s1)> : "
+                             "tensor<?x?x1x1xf32> -> tensor<?x?xf32>"),
+                      {2, 5});
+  Tester.run();
+  EXPECT_EQ(Tester.getLowering(), "reduce");
+}
+
 TEST(Generic, Matmul) {
   KernelTester(kernel("%x: tensor<?x?x4x20xf32> {qopt.dims = #heads}, %y: tensor<20x7xf32>",
                       "tensor<?x?x4x7xf32>",
