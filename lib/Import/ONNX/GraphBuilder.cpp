@@ -332,10 +332,23 @@ Value GraphBuilder::layerNorm(Value X, Value Scale, Value Bias, double Epsilon) 
 
 //===- windows --------------------------------------------------------------------------------===//
 
+/// Whether an axis can get some more elements.
+bool GraphBuilder::canGrow(Value X, size_t Axis, int64_t By) {
+  auto Known = dyn_cast<AffineConstantExpr>(dims(X)[Axis]);
+  int64_t Size;
+  if (!Known || !llvm::AddOverflow(Known.getValue(), By, Size))
+    return true;
+  badInput("axis " + Twine(Axis) + " of " + describe(dims(X), Symbols) + " with " + Twine(By) +
+           " of padding is too large");
+  return false;
+}
+
 /// Whether a window fits into the spatial axes; symbolic ones are bounded so that it does.
 bool GraphBuilder::fits(Value X, const Window &Of) {
   Dims Sizes = dims(X);
   for (size_t Axis = 0; Axis < Of.Kernel.size(); ++Axis) {
+    if (!canGrow(X, Axis + 2, Of.padding(Axis)))
+      return false;
     int64_t Least = Of.extent(Axis) - Of.padding(Axis);
     auto Known = dyn_cast<AffineConstantExpr>(Sizes[Axis + 2]);
     if (Known && Known.getValue() < Least) {
@@ -370,6 +383,9 @@ Value GraphBuilder::pad(Value X, ArrayRef<int64_t> Low, ArrayRef<int64_t> High, 
   auto IsZero = [](int64_t Size) { return Size == 0; };
   if (!X || (llvm::all_of(Low, IsZero) && llvm::all_of(High, IsZero)))
     return X;
+  for (size_t Axis = 0; Axis < Low.size(); ++Axis)
+    if (!canGrow(X, Axis, Low[Axis] + High[Axis]))
+      return {};
   return finish(PadOp::create(B, Loc, X, Low, High, Fill));
 }
 

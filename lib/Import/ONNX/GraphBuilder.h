@@ -119,6 +119,7 @@ public:
 private:
   bool sameElements(mlir::Value X, mlir::Value Y);
   bool isEpsilon(double Epsilon);
+  bool canGrow(mlir::Value X, size_t Axis, int64_t By);
   bool fits(mlir::Value X, const Window &Of);
   bool isFloat(mlir::Value X, llvm::StringRef What);
   mlir::RankedTensorType shaped(llvm::ArrayRef<mlir::AffineExpr> Sizes, mlir::Type Element) const;

@@ -41,7 +41,7 @@ static bool padToSame(NodeEmitter &E, ArrayRef<AffineExpr> Spatial, Window &Of, 
     int64_t Steps =
         Known ? std::max<int64_t>(llvm::divideCeil(Known.getValue(), Of.Strides[Axis]), 1) - 1 : 0;
     int64_t Rest = Known ? Known.getValue() : 1;
-    int64_t Total = std::max<int64_t>(Steps * Of.Strides[Axis] + Of.extent(Axis) - Rest, 0);
+    int64_t Total = std::max<int64_t>(Steps * Of.Strides[Axis] - Rest + Of.extent(Axis), 0);
     int64_t Less = Total / 2, More = Total - Less;
     if (Total > MaxWindowSize)
       return succeeded(E.badInput("needs " + Twine(Total) + " elements of padding"));
@@ -63,11 +63,12 @@ static bool padForCeiling(NodeEmitter &E, ArrayRef<AffineExpr> Spatial, Window &
     if (!Known)
       return succeeded(E.unsupported(
           "attribute 'ceil_mode' with a size that a request decides is not supported"));
-    int64_t Room = Known.getValue() + Of.padding(Axis) - Of.extent(Axis);
-    if (Room < 0 || Room % Stride == 0)
+    // A size to which nothing can be added is refused where the pool is built.
+    int64_t Room, Next;
+    if (llvm::AddOverflow(Known.getValue(), Of.padding(Axis) - Of.extent(Axis), Room) || Room < 0 ||
+        Room % Stride == 0 || llvm::MulOverflow(Room / Stride + 1, Stride, Next))
       continue;
-    int64_t Next = (Room / Stride + 1) * Stride;
-    if (Next < Known.getValue() + Of.Pads[Axis])
+    if (Next - Of.Pads[Axis] < Known.getValue())
       Of.Pads[Axis + Axes] += Next - Room;
   }
   return true;

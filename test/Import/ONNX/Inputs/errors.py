@@ -1,6 +1,7 @@
 """Models that must be refused: the exit code, the message, and that nothing is written. usage: errors.py FOLDER"""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,8 @@ from models import MICROSOFT, constants, model, node, save
 FOLDER = sys.argv[1]
 BAD_INPUT, UNSUPPORTED, RESOURCE_LIMIT = 3, 4, 6
 failures = []
+# What an earlier run left must not count.
+shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def expect(name, proto, code, *messages, path=None):
@@ -138,6 +141,10 @@ pool("pool-ceil-symbolic", UNSUPPORTED, "attribute 'ceil_mode' with a size", ker
      inputs=["x: f32[batch, 4, n]"])
 pool("pool-integers", UNSUPPORTED, "elements of type i32", kernel_shape=[2, 2], inputs=["x: i32[batch, 4, 8, 8]"])
 pool("global-rank", BAD_INPUT, "needs an operand [batch, channels", op="GlobalMaxPool", inputs=X)
+HUGE = ["x: f32[1, 4, 9223372036854775807, 9]"]
+for name, attributes in (("huge", {}), ("huge-ceil", dict(ceil_mode=1, strides=[3, 2])), ("huge-counted", dict(count_include_pad=1))):
+    pool(name, BAD_INPUT, "axis 2 of [1, 4, 9223372036854775807, 9]", "with 1 of padding is too large", op="AveragePool", inputs=HUGE,
+         kernel_shape=[2, 2], pads=[0, 0, 1, 0], **attributes)
 expect("pad-mode", simple("Pad", "x p", inits={"p": np.array([0, 1, 0, 1])}, mode="reflect"), UNSUPPORTED,
        "attribute 'mode' = 'reflect' is not supported")
 expect("pad-count", simple("Pad", "x p", inits={"p": np.array([1, 0, 1])}), BAD_INPUT, "has 3 pads for 2 axes")
