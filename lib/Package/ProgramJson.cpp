@@ -48,10 +48,20 @@ static OrderedJson bufferToJson(const Buffer &B, const Program &P) {
   return J;
 }
 
+/// One thread without shared memory is not spelled out.
+static OrderedJson variantToJson(const Variant &V) {
+  OrderedJson J{{"isa", V.Isa}, {"symbol", V.Symbol}};
+  if (V.Threads != 1)
+    J["threads"] = V.Threads;
+  if (V.SharedBytes != 0)
+    J["shared_bytes"] = V.SharedBytes;
+  return J;
+}
+
 static OrderedJson kernelToJson(const Kernel &K) {
   OrderedJson Variants = OrderedJson::array();
   for (const Variant &V : K.Variants)
-    Variants.push_back(OrderedJson{{"isa", V.Isa}, {"symbol", V.Symbol}});
+    Variants.push_back(variantToJson(V));
   return OrderedJson{{"name", K.Name}, {"variants", Variants}};
 }
 
@@ -174,13 +184,24 @@ static Buffer bufferEntry(const JsonView &View, const Program &P) {
   return B;
 }
 
+static Variant variantEntry(const JsonView &View) {
+  View.allowOnly({"isa", "symbol", "threads", "shared_bytes"});
+  Variant V;
+  V.Isa = View.member("isa").string();
+  V.Symbol = View.member("symbol").string();
+  if (View.has("threads"))
+    V.Threads = View.member("threads").integer();
+  if (View.has("shared_bytes"))
+    V.SharedBytes = View.member("shared_bytes").integer();
+  return V;
+}
+
 static Kernel kernelEntry(const JsonView &View) {
   View.allowOnly({"name", "variants"});
   Kernel K;
   K.Name = View.member("name").string();
   View.member("variants").forEach([&](const JsonView &Entry) {
-    Entry.allowOnly({"isa", "symbol"});
-    K.Variants.push_back({Entry.member("isa").string(), Entry.member("symbol").string()});
+    K.Variants.push_back(variantEntry(Entry));
   });
   return K;
 }

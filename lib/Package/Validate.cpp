@@ -117,9 +117,16 @@ static Status checkLaunch(const Launch &L, const Program &P) {
 static Status checkKernel(const Kernel &K) {
   if (K.Variants.empty())
     return bad("kernel \"", K.Name, "\" has no variant");
-  for (const Variant &V : K.Variants)
+  for (const Variant &V : K.Variants) {
     if (V.Isa.empty() || V.Symbol.empty())
       return bad("kernel \"", K.Name, "\" has a variant without isa or symbol");
+    if (V.Threads < 1 || V.Threads > MaxThreads)
+      return bad("kernel \"", K.Name, "\" runs an item with ", V.Threads,
+                 " threads, allowed are [1, ", MaxThreads, "]");
+    if (V.SharedBytes < 0 || V.SharedBytes > MaxSharedBytes)
+      return bad("kernel \"", K.Name, "\" shares ", V.SharedBytes, " bytes, allowed are [0, ",
+                 MaxSharedBytes, "]");
+  }
   return {};
 }
 

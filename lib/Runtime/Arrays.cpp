@@ -127,8 +127,7 @@ static Result<NpzArrays> runGraph(const ProgramHandle &Program, const NpzArrays 
   Result<GraphInputs> Inputs = bindGraphInputs(*Program, Given);
   if (!Inputs)
     return Inputs.status();
-  Result<std::unique_ptr<Session>> Session =
-      Session::create(Program, Program->manifest().Batch);
+  Result<std::unique_ptr<Session>> Session = Session::create(Program, Program->manifest().Batch);
   if (!Session)
     return Session.status();
   std::vector<qopt_tensor> Outputs;

@@ -251,6 +251,7 @@ qopt_status qopt_session_memory(const qopt_session *session, qopt_memory *memory
     memory->arena = Own.Arena;
     memory->state = Own.State;
     memory->staging = Own.Staging;
+    memory->device_peak = P.device().peakDeviceBytes();
     return {};
   });
 }

@@ -122,9 +122,19 @@ Result<void *> CpuDevice::importConstant(const void *Data, int64_t) {
   return const_cast<void *>(Data);
 }
 
-Result<void *> CpuDevice::attachInput(const HostTensor &Tensor) { return Tensor.Data; }
-Result<void *> CpuDevice::attachOutput(const HostTensor &Tensor) { return Tensor.Data; }
-Status CpuDevice::fetchOutput(const HostTensor &, void *) { return {}; }
+namespace {
+/// Kernels read and write the caller's memory.
+class DirectWindow final : public HostWindow {
+public:
+  Result<void *> attachInput(const HostTensor &Tensor) override { return Tensor.Data; }
+  Result<void *> attachOutput(const HostTensor &Tensor) override { return Tensor.Data; }
+  Status fetchOutput(const HostTensor &, void *) override { return {}; }
+};
+} // namespace
+
+Result<std::unique_ptr<HostWindow>> CpuDevice::openWindow() {
+  return std::unique_ptr<HostWindow>(new DirectWindow());
+}
 
 void CpuDevice::runShare(const Step &Step, const BoundLaunch &Launch, int Worker) const {
   int64_t Begin = Launch.Items * Worker / Workers;

@@ -25,12 +25,11 @@ public:
   Status clear(void *Address, int64_t Bytes) override;
   Status copy(void *To, const void *From, int64_t Bytes) override;
   Result<void *> importConstant(const void *Data, int64_t Bytes) override;
-  Result<void *> attachInput(const HostTensor &Tensor) override;
-  Result<void *> attachOutput(const HostTensor &Tensor) override;
-  Status fetchOutput(const HostTensor &Tensor, void *Address) override;
+  Result<std::unique_ptr<HostWindow>> openWindow() override;
   Status run(const Step &Step) override;
   int workers() const override { return Workers; }
   int64_t scratchBytes() const override { return ScratchStride * Workers; }
+  int64_t peakDeviceBytes() const override { return 0; }
   const std::string &isa() const override { return Isa; }
 
 private:

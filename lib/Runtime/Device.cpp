@@ -1,6 +1,7 @@
 #include "qopt/Runtime/Device.h"
 
 #include "CpuDevice.h"
+#include "qopt/Runtime/GpuDevice.h"
 
 #include <utility>
 
@@ -10,9 +11,14 @@ Result<std::unique_ptr<Device>> createDevice(const Artefact &Artefact,
                                              const DeviceOptions &Options) {
   if (Artefact.Manifest.Target == "cpu")
     return CpuDevice::create(Artefact, Options);
+  if (isGpuTarget(Artefact.Manifest.Target))
+    return createGpuDevice(Artefact, [] { return openCudaDriver(); });
+  std::string Known = "cpu";
+  for (const std::string &Name : gpuTargets())
+    Known += ", " + Name;
   return makeError(StatusCode::Unsupported, Artefact.Folder, ": is built for ",
-                   Artefact.Manifest.Target,
-                   ", this runtime runs cpu; recompile with --target=cpu");
+                   Artefact.Manifest.Target, ", this runtime runs ", Known,
+                   "; recompile with --target=cpu");
 }
 
 DeviceMemory::~DeviceMemory() {

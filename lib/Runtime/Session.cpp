@@ -61,6 +61,10 @@ Status Session::allocate() {
     StateAddresses.push_back(State.address() + Offsets[I]);
     Plan.setAddress(Shared->states()[I], StateAddresses.back());
   }
+  Result<std::unique_ptr<HostWindow>> Opened = Shared->device().openWindow();
+  if (!Opened)
+    return Opened.status().within("inputs and outputs");
+  Window = std::move(*Opened);
   if (isDecoder())
     findDecoderIndices();
   return {};
@@ -160,18 +164,17 @@ void Session::setProfiling(bool Enabled) {
 }
 
 Status Session::runStep(std::vector<HostTensor> &Inputs, std::vector<HostTensor> &Outputs) {
-  Device &Machine = Shared->device();
   if (Status S = Plan.bind(Symbols); !S.ok())
     return S;
   for (const HostTensor &Input : Inputs) {
-    Result<void *> Address = Machine.attachInput(Input);
+    Result<void *> Address = Window->attachInput(Input);
     if (!Address)
       return Address.status();
     Plan.setAddress(Input.Buffer, *Address);
   }
   OutputAddresses.clear();
   for (const HostTensor &Output : Outputs) {
-    Result<void *> Address = Machine.attachOutput(Output);
+    Result<void *> Address = Window->attachOutput(Output);
     if (!Address)
       return Address.status();
     Plan.setAddress(Output.Buffer, *Address);
@@ -182,10 +185,10 @@ Status Session::runStep(std::vector<HostTensor> &Inputs, std::vector<HostTensor>
     Walk.Seconds = Measured.Seconds.data();
     Plan.addTraffic(Measured.Calls, Measured.Reads, Measured.Writes);
   }
-  if (Status S = Machine.run(Walk); !S.ok())
+  if (Status S = Shared->device().run(Walk); !S.ok())
     return S;
   for (size_t I = 0; I < Outputs.size(); ++I)
-    if (Status S = Machine.fetchOutput(Outputs[I], OutputAddresses[I]); !S.ok())
+    if (Status S = Window->fetchOutput(Outputs[I], OutputAddresses[I]); !S.ok())
       return S;
   return {};
 }

@@ -106,6 +106,8 @@ static Result<Measurement> measureDecoder(const Request &Given, const std::strin
       return Speed.status();
     Result.Speed = *Speed;
     Result.PeakPrivateBytes = Sampler.peakPrivateBytes();
+    if (int64_t DeviceBytes = Program->device().peakDeviceBytes())
+      Result.PeakDeviceBytes = DeviceBytes;
   }
   if (Windows) {
     auto Source = openArtefactSource(Program, Windows->Window);

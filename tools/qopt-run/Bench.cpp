@@ -75,7 +75,8 @@ Status bench(const ProgramHandle &Program, const Options &O) {
   if (!S.ok())
     return S;
   Report["peak_private_bytes"] = Memory.peakPrivateBytes();
-  Report["peak_device_bytes"] = nullptr;
+  int64_t DeviceBytes = Program->device().peakDeviceBytes();
+  Report["peak_device_bytes"] = DeviceBytes ? Json(DeviceBytes) : Json();
   if (!O.jsonOnly())
     printTable(Report);
   return writeReport(O, Report);

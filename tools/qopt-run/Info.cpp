@@ -84,6 +84,8 @@ static void printText(const runtime::Program &P, const runtime::SessionMemory &M
                      bytesText(Memory.Arena) + ", state " + bytesText(Memory.State) + ", tables " +
                      bytesText(P.tableBytes()) + ", scratch " +
                      bytesText(P.device().scratchBytes()));
+  if (int64_t Bytes = P.device().peakDeviceBytes())
+    line("device", bytesText(Bytes) + " of its own memory");
 }
 
 Status printInfo(const ProgramHandle &Program, const Options &O) {
@@ -104,7 +106,8 @@ Status printInfo(const ProgramHandle &Program, const Options &O) {
                           {"arena", Memory.Arena},
                           {"state", Memory.State},
                           {"tables", Program->tableBytes()},
-                          {"scratch", Program->device().scratchBytes()}};
+                          {"scratch", Program->device().scratchBytes()},
+                          {"device", Program->device().peakDeviceBytes()}};
   return writeReport(O, Report);
 }
 

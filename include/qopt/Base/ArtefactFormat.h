@@ -26,6 +26,12 @@ constexpr const char *ManifestFile = "manifest.json";
 constexpr const char *ProgramFile = "program.json";
 constexpr const char *WeightsFile = "weights.safetensors";
 constexpr const char *ModuleFile = "module.so";
+constexpr const char *PtxFile = "kernels.ptx";
+constexpr const char *CubinFile = "kernels.cubin";
+
+/// Of one work item, at most: what every machine's blocks can have.
+constexpr int64_t MaxThreads = 1024;
+constexpr int64_t MaxSharedBytes = 1 << 20;
 
 struct Symbol {
   std::string Name;
@@ -53,6 +59,8 @@ struct Buffer {
 struct Variant {
   std::string Isa;
   std::string Symbol;
+  int64_t Threads = 1;     ///< that run one work item together
+  int64_t SharedBytes = 0; ///< of memory that these threads share
 };
 
 /// One function in its versions, best first.

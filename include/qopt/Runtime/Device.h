@@ -38,6 +38,18 @@ struct HostTensor {
   int64_t Bytes = 0;
 };
 
+/// Where the inputs and outputs of one session lie while a step runs.
+class HostWindow {
+public:
+  virtual ~HostWindow() = default;
+
+  /// Gives the address that launches use for an input (its contents are taken now) or an output.
+  virtual Result<void *> attachInput(const HostTensor &Tensor) = 0;
+  virtual Result<void *> attachOutput(const HostTensor &Tensor) = 0;
+  /// After the step: the output's contents are in the caller's memory when this returns.
+  virtual Status fetchOutput(const HostTensor &Tensor, void *Address) = 0;
+};
+
 /// Addresses that a device gives out mean something to it and its kernels only. Calls may come from
 /// several threads, each for its own session.
 class Device {
@@ -54,17 +66,17 @@ public:
   /// the device lives, readable by kernels.
   virtual Result<void *> importConstant(const void *Data, int64_t Bytes) = 0;
 
-  /// Gives the address that launches use for an input (its contents are taken now) or an output.
-  virtual Result<void *> attachInput(const HostTensor &Tensor) = 0;
-  virtual Result<void *> attachOutput(const HostTensor &Tensor) = 0;
-  /// After the step: the output's contents are in the caller's memory when this returns.
-  virtual Status fetchOutput(const HostTensor &Tensor, void *Address) = 0;
+  /// A session's window; it goes before the device. Errors: ResourceLimit.
+  virtual Result<std::unique_ptr<HostWindow>> openWindow() = 0;
 
   /// Runs the launches in order; each sees the results of those before.
   virtual Status run(const Step &Step) = 0;
 
   virtual int workers() const = 0;
   virtual int64_t scratchBytes() const = 0;
+  /// The most bytes of the device's own memory that were in use at once; nothing is allocated while
+  /// launches run. 0 where kernels use the host's memory.
+  virtual int64_t peakDeviceBytes() const = 0;
   /// The best instruction set or architecture that any chosen kernel uses.
   virtual const std::string &isa() const = 0;
 };

@@ -84,6 +84,7 @@ private:
   int64_t Rows;
   LaunchPlan Plan;
   DeviceMemory Arena, State;
+  std::unique_ptr<HostWindow> Window;
   std::vector<char *> StateAddresses; ///< in the order of Program::states()
   std::vector<int64_t> Lengths;
   std::vector<int64_t> Symbols;

@@ -197,6 +197,7 @@ typedef struct qopt_memory {
   int64_t arena;          /* this session's */
   int64_t state;          /* this session's */
   int64_t staging;        /* this session's copies of ids and logits */
+  int64_t device_peak;    /* a GPU's own memory: the most in use at once; 0 on a CPU */
 } qopt_memory;
 
 qopt_status qopt_session_memory(const qopt_session *session, qopt_memory *memory,

@@ -43,7 +43,7 @@ inline artefact::Program sampleProgram() {
   P.Buffers = {Ids, Past, Count, Logits, State, Weight, Rotary, Arena};
   P.ArenaBytes = 192;
   P.ScratchBytes = 100;
-  P.Kernels = {{"k0", {{"avx2", "k0_avx2"}, {"generic", "k0_generic"}}}};
+  P.Kernels = {{"k0", {{"avx2", "k0_avx2"}, {"sm_90a", "k0_sm_90a", 128, 4096}}}};
   Launch L;
   L.Name = "first";
   L.Buffers = {0, 5, 7};

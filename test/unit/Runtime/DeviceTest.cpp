@@ -47,14 +47,8 @@ public:
   Result<void *> importConstant(const void *Data, int64_t Bytes) override {
     return stage(Data, Bytes);
   }
-  Result<void *> attachInput(const runtime::HostTensor &Tensor) override {
-    return stage(Tensor.Data, Tensor.Bytes);
-  }
-  Result<void *> attachOutput(const runtime::HostTensor &Tensor) override {
-    return stage(Tensor.Data, Tensor.Bytes);
-  }
-  Status fetchOutput(const runtime::HostTensor &Tensor, void *Address) override {
-    return copy(Tensor.Data, Address, Tensor.Bytes);
+  Result<std::unique_ptr<runtime::HostWindow>> openWindow() override {
+    return std::unique_ptr<runtime::HostWindow>(new Window(*this));
   }
   Status run(const runtime::Step &Step) override {
     alignas(64) char Scratch[64];
@@ -72,9 +66,27 @@ public:
   }
   int workers() const override { return 1; }
   int64_t scratchBytes() const override { return 0; }
+  int64_t peakDeviceBytes() const override { return 0; }
   const std::string &isa() const override { return Name; }
 
 private:
+  class Window final : public runtime::HostWindow {
+  public:
+    explicit Window(CopyingDevice &Owner) : Owner(Owner) {}
+    Result<void *> attachInput(const runtime::HostTensor &Tensor) override {
+      return Owner.stage(Tensor.Data, Tensor.Bytes);
+    }
+    Result<void *> attachOutput(const runtime::HostTensor &Tensor) override {
+      return Owner.stage(Tensor.Data, Tensor.Bytes);
+    }
+    Status fetchOutput(const runtime::HostTensor &Tensor, void *Address) override {
+      return Owner.copy(Tensor.Data, Address, Tensor.Bytes);
+    }
+
+  private:
+    CopyingDevice &Owner;
+  };
+
   Result<void *> stage(const void *Data, int64_t Bytes) {
     Result<void *> Block = allocate(Bytes);
     Staged.insert(*Block);

@@ -142,9 +142,9 @@ TEST_F(Load, KernelsMustExist) {
 
 TEST_F(Load, OtherTargetsAreNamed) {
   artefact::Manifest M = decoderManifest();
-  M.Target = "sm90";
+  M.Target = "npu";
   writeArtefact(T.path("m"), decoderTable(), M);
-  expectRefused(T.path("m"), StatusCode::Unsupported, "is built for sm90");
+  expectRefused(T.path("m"), StatusCode::Unsupported, "is built for npu, this runtime runs cpu, sm80");
 }
 
 TEST_F(Load, WeightsMustBeThere) {

@@ -147,7 +147,7 @@ Manifest rotateManifest() {
 static float weight(int64_t Id) { return 0.125f * static_cast<float>(Id + 1); }
 
 void writeArtefact(const std::string &Path, const Program &Table, const Manifest &Manifest,
-                   const std::string &Module) {
+                   const std::string &Code, const std::string &CodeFile, const std::string &Cubin) {
   Result<ArtefactWriter> W = ArtefactWriter::create(Path, FolderWriter::Existing::Refuse);
   ASSERT_TRUE(W) << W.status().message();
   std::vector<float> Weights;
@@ -156,7 +156,10 @@ void writeArtefact(const std::string &Path, const Program &Table, const Manifest
   int64_t Bytes = static_cast<int64_t>(Weights.size() * sizeof(float));
   ASSERT_TRUE(W->declareWeights({{"weights", Bytes}}).ok());
   ASSERT_TRUE(W->writeWeight(0, 0, Weights.data(), Bytes).ok());
-  ASSERT_TRUE(W->addFile(ModuleFile, Module.empty() ? readAll(QOPT_TEST_KERNELS) : Module).ok());
+  ASSERT_TRUE(W->addFile(CodeFile, Code.empty() ? readAll(QOPT_TEST_KERNELS) : Code).ok());
+  if (!Cubin.empty()) {
+    ASSERT_TRUE(W->addFile(CubinFile, Cubin).ok());
+  }
   Status S = W->commit(Table, Manifest);
   ASSERT_TRUE(S.ok()) << S.message();
 }

@@ -25,9 +25,11 @@ artefact::Manifest graphManifest();
 artefact::Program rotateTable(int Launches);
 artefact::Manifest rotateManifest();
 
-/// Writes an artefact with the test kernels, or with the module given.
+/// Writes an artefact with the test kernels, or with the code given; `Cubin` where it is not empty.
 void writeArtefact(const std::string &Path, const artefact::Program &Table,
-                   const artefact::Manifest &Manifest, const std::string &Module = "");
+                   const artefact::Manifest &Manifest, const std::string &Code = "",
+                   const std::string &CodeFile = artefact::ModuleFile,
+                   const std::string &Cubin = "");
 
 std::shared_ptr<runtime::Program> load(const std::string &Path, int Threads = 1);
 std::unique_ptr<runtime::Session> newSession(const std::shared_ptr<runtime::Program> &Program,
