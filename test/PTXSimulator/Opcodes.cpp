@@ -1,0 +1,26 @@
+#include "Opcodes.h"
+
+namespace qopt::ptxsim {
+
+static OpcodeTable makeTable() {
+  OpcodeTable Table;
+  addIntegerOpcodes(Table);
+  addBitOpcodes(Table);
+  addArithmeticOpcodes(Table);
+  addFunctionOpcodes(Table);
+  addPredicateOpcodes(Table);
+  addMoveOpcodes(Table);
+  addConvertOpcodes(Table);
+  addLoadStoreOpcodes(Table);
+  addAtomicOpcodes(Table);
+  addControlOpcodes(Table);
+  addWarpOpcodes(Table);
+  return Table;
+}
+
+const OpcodeTable &opcodeTable() {
+  static const OpcodeTable Table = makeTable();
+  return Table;
+}
+
+} // namespace qopt::ptxsim
