@@ -1,5 +1,7 @@
 #include "qopt/Base/DataType.h"
 
+#include "qopt/Base/NumberFormats.h"
+
 #include <cstring>
 #include <limits>
 
@@ -24,6 +26,10 @@ template <typename T> T load(const void *Data, int64_t Index) {
   std::memcpy(&Value, static_cast<const char *>(Data) + Index * int64_t(sizeof(T)), sizeof(T));
   return Value;
 }
+
+template <typename T> void store(T Value, void *Data, int64_t Index) {
+  std::memcpy(static_cast<char *>(Data) + Index * int64_t(sizeof(T)), &Value, sizeof(T));
+}
 } // namespace
 
 std::string_view dataTypeName(DataType Type) { return Rows[static_cast<int>(Type)].Name; }
@@ -38,6 +44,8 @@ std::optional<DataType> dataTypeFromName(std::string_view Name) {
 int64_t dataTypeSize(DataType Type) { return Rows[static_cast<int>(Type)].Size; }
 
 bool isInteger(DataType Type) { return Type >= DataType::I64 && Type <= DataType::U8; }
+
+bool isFloat(DataType Type) { return Type <= DataType::BF16; }
 
 int64_t loadInteger(DataType Type, const void *Data, int64_t Index) {
   switch (Type) {
@@ -68,6 +76,49 @@ int64_t loadInteger(DataType Type, const void *Data, int64_t Index) {
     break;
   }
   return 0;
+}
+
+double loadNumber(DataType Type, const void *Data, int64_t Index) {
+  switch (Type) {
+  case DataType::F64:
+    return load<double>(Data, Index);
+  case DataType::F32:
+    return load<float>(Data, Index);
+  case DataType::F16:
+    return floatFromHalf(load<uint16_t>(Data, Index));
+  case DataType::BF16:
+    return floatFromBfloat(load<uint16_t>(Data, Index));
+  default:
+    return static_cast<double>(loadInteger(Type, Data, Index));
+  }
+}
+
+void storeNumber(DataType Type, double Value, void *Data, int64_t Index) {
+  switch (Type) {
+  case DataType::F64:
+    return store(Value, Data, Index);
+  case DataType::F32:
+    return store(static_cast<float>(Value), Data, Index);
+  case DataType::F16:
+    return store(halfFromFloat(static_cast<float>(Value)), Data, Index);
+  case DataType::BF16:
+    return store(bfloatFromFloat(static_cast<float>(Value)), Data, Index);
+  default:
+    return storeInteger(Type, static_cast<int64_t>(Value), Data, Index);
+  }
+}
+
+void storeInteger(DataType Type, int64_t Value, void *Data, int64_t Index) {
+  switch (dataTypeSize(Type)) {
+  case 8:
+    return store(Value, Data, Index);
+  case 4:
+    return store(static_cast<int32_t>(Value), Data, Index);
+  case 2:
+    return store(static_cast<int16_t>(Value), Data, Index);
+  default:
+    return store(static_cast<int8_t>(Value), Data, Index);
+  }
 }
 
 } // namespace qopt

@@ -1,37 +1,15 @@
 #include "qopt/Evaluate/TensorErrors.h"
 
-#include "qopt/Base/NumberFormats.h"
-
 #include <cmath>
-#include <cstring>
 
 using namespace qopt;
-
-static double loadNumber(const NpyArray &Array, int64_t Index) {
-  auto Read = [&](auto Value) {
-    std::memcpy(&Value, Array.Data.data() + Index * int64_t(sizeof(Value)), sizeof(Value));
-    return Value;
-  };
-  switch (Array.Type) {
-  case DataType::F64:
-    return Read(double());
-  case DataType::F32:
-    return Read(float());
-  case DataType::F16:
-    return floatFromHalf(Read(uint16_t()));
-  case DataType::BF16:
-    return floatFromBfloat(Read(uint16_t()));
-  default:
-    return double(loadInteger(Array.Type, Array.Data.data(), Index));
-  }
-}
 
 static TensorError compare(const std::string &Name, const NpyArray &Output, const NpyArray &Expected) {
   TensorError Result;
   Result.Name = Name;
   double Squares = 0, Dot = 0, OutputNorm = 0, ExpectedNorm = 0;
   for (int64_t I = 0; I < Expected.elements(); ++I) {
-    double A = loadNumber(Output, I), B = loadNumber(Expected, I);
+    double A = loadNumber(Output.Type, Output.Data.data(), I), B = loadNumber(Expected.Type, Expected.Data.data(), I);
     // Equal infinities are no error; a NaN on one side is the largest.
     double Error = A == B || (std::isnan(A) && std::isnan(B)) ? 0 : std::fabs(A - B);
     Result.Max = std::isnan(Error) ? INFINITY : std::max(Result.Max, Error);

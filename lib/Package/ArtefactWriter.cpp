@@ -1,6 +1,7 @@
 #include "qopt/Package/ArtefactWriter.h"
 
 #include "qopt/Base/Hash.h"
+#include "qopt/Base/VerificationFormat.h"
 #include "qopt/Package/ManifestJson.h"
 #include "qopt/Package/ProgramJson.h"
 #include "qopt/Package/Validate.h"
@@ -38,6 +39,26 @@ Status ArtefactWriter::writeWeight(size_t Tensor, int64_t Offset, const void *Da
   return Weights->write(Tensor, Offset, Data, Size);
 }
 
+Status ArtefactWriter::commitWeights() {
+  if (!Weights)
+    if (Status S = declareWeights({}); !S.ok())
+      return S;
+  if (WeightsCommitted)
+    return {};
+  WeightsCommitted = true;
+  return Weights->commit();
+}
+
+Result<uint64_t> ArtefactWriter::finishWeights() {
+  if (Status S = commitWeights(); !S.ok())
+    return S;
+  Result<SafetensorsFile> File = SafetensorsFile::open(Folder.filePath(WeightsFile));
+  if (!File)
+    return File.status();
+  size_t Header = File->header().size();
+  return hashBytes(File->data() + Header, File->size() - Header);
+}
+
 Status ArtefactWriter::addFile(const std::string &Name, std::string_view Contents) {
   Files.push_back({Name, static_cast<int64_t>(Contents.size()), formatHash(hashBytes(Contents))});
   return writeFile(Folder.filePath(Name), Contents);
@@ -67,14 +88,12 @@ static Status validateAll(const Program &P, const Manifest &M, const std::string
 }
 
 Status ArtefactWriter::commit(const Program &Program, Manifest M) {
-  if (!Weights)
-    if (Status S = declareWeights({}); !S.ok())
-      return S;
-  if (Status S = Weights->commit(); !S.ok())
+  if (Status S = commitWeights(); !S.ok())
     return S;
   int64_t CodeBytes = 0;
   for (const FileRecord &File : Files)
-    CodeBytes += File.Bytes;
+    if (File.Name != VerifyFile)
+      CodeBytes += File.Bytes;
   setBytes(M, "weights", Weights->fileBytes());
   setBytes(M, "code", CodeBytes);
   setBytes(M, "arena", Program.ArenaBytes);

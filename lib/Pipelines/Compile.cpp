@@ -222,7 +222,7 @@ Status Compilation::finish() {
   Report.Explanation = explainProgram(*Module, *Manifest);
 
   Log.phase("weights");
-  ArtefactInputs Inputs{*Module, std::move(*Program), std::move(*Manifest), std::move(*Code), sources(), Options.Threads};
+  ArtefactInputs Inputs{*Module, std::move(*Program), std::move(*Manifest), std::move(*Code), sources(), TheTarget, Options.Threads};
   return writeArtefact(std::move(Inputs), Output,
                        Options.Force ? FolderWriter::Existing::ReplaceArtefact : FolderWriter::Existing::Refuse, Log);
 }

@@ -1,8 +1,12 @@
 #include "EmitArtefact.h"
 
+#include "EmitVerification.h"
+
 #include "qopt/Analysis/DimAnalysis.h"
 #include "qopt/Analysis/WeightPacker.h"
+#include "qopt/Base/Hash.h"
 #include "qopt/Package/ArtefactWriter.h"
+#include "qopt/Package/Verification.h"
 
 #include <atomic>
 
@@ -146,6 +150,14 @@ Status qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Path, Folde
   if (Status Error = writeWeights(Inputs, *Writer, Log); !Error.ok())
     return Error;
   if (Status Error = Writer->addFile(Inputs.Code.FileName, Inputs.Code.Bytes); !Error.ok())
+    return Error;
+  auto WeightsHash = Writer->finishWeights();
+  if (!WeightsHash)
+    return WeightsHash.status();
+  artefact::Verification Verification =
+      makeVerification(Inputs.Module, Inputs.TheTarget, Inputs.Program, Inputs.Sources);
+  Verification.WeightsHash = formatHash(*WeightsHash);
+  if (Status Error = Writer->addFile(artefact::VerifyFile, printVerification(Verification)); !Error.ok())
     return Error;
   return Writer->commit(Inputs.Program, std::move(Inputs.Manifest));
 }

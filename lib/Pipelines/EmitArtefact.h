@@ -17,6 +17,7 @@ struct ArtefactInputs {
   artefact::Manifest Manifest;
   CompiledModule Code;
   SourceBytes Sources;
+  const Target &TheTarget;
   unsigned Threads = 1;
 };
 

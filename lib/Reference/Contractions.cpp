@@ -9,13 +9,20 @@ using namespace qopt;
 
 //===- linear, matmul -------------------------------------------------------------------------===//
 
-/// The elements as the contraction multiplies them: rounded to the compute type, where there is
-/// one.
-static std::vector<double> readFactors(const ReferenceTensor &Tensor, std::optional<Type> Compute) {
-  std::vector<double> Factors = Tensor.readFloats();
-  if (Compute)
-    for (double &Factor : Factors)
-      Factor = roundToFloat(cast<FloatType>(*Compute), Factor);
+static constexpr double NotComputed = std::numeric_limits<double>::quiet_NaN();
+
+/// An element as the contraction multiplies it: rounded to the compute type, where there is one.
+static double readFactor(const ReferenceTensor &Tensor, int64_t Offset,
+                         std::optional<Type> Compute) {
+  double Factor = Tensor.getFloat(Offset);
+  return Compute ? roundToFloat(cast<FloatType>(*Compute), Factor) : Factor;
+}
+
+static std::vector<double> readFactors(const ReferenceTensor &Tensor, int64_t First, int64_t Count,
+                                       std::optional<Type> Compute) {
+  std::vector<double> Factors(Count);
+  for (int64_t I = 0; I < Count; ++I)
+    Factors[I] = readFactor(Tensor, First + I, Compute);
   return Factors;
 }
 
@@ -31,14 +38,21 @@ static LogicalResult evaluate(LinearOp Op, Frame &Frame) {
   SmallVector<int64_t> Shape(Input.getShape());
   Shape.back() = Outputs;
   ReferenceTensor Result(Input.getType().clone(Shape));
-  std::vector<double> X = readFactors(Input, Op.getCompute()),
-                      W = readFactors(Weight, Op.getCompute());
-  for (int64_t I = 0; I < Result.getNumElements(); ++I) {
-    int64_t Row = I / Outputs, Output = I % Outputs;
-    double Sum = 0;
-    for (int64_t K = 0; K < Inputs; ++K)
-      Sum += X[Row * Inputs + K] * W[Output * Inputs + K];
-    Result.setFloat(I, Sum);
+  int64_t Rows = Outputs ? Result.getNumElements() / Outputs : 0;
+  std::vector<double> X = readFactors(Input, 0, Input.getNumElements(), Op.getCompute());
+  for (int64_t Output = 0; Output < Outputs; ++Output) {
+    if (!Frame.isComputed(Output, Outputs)) {
+      for (int64_t Row = 0; Row < Rows; ++Row)
+        Result.setFloat(Row * Outputs + Output, NotComputed);
+      continue;
+    }
+    std::vector<double> W = readFactors(Weight, Output * Inputs, Inputs, Op.getCompute());
+    for (int64_t Row = 0; Row < Rows; ++Row) {
+      double Sum = 0;
+      for (int64_t K = 0; K < Inputs; ++K)
+        Sum += X[Row * Inputs + K] * W[K];
+      Result.setFloat(Row * Outputs + Output, Sum);
+    }
   }
   return Frame.set(Op->getResult(0), std::move(Result));
 }
@@ -53,6 +67,8 @@ static LogicalResult evaluate(MatmulOp Op, Frame &Frame) {
   Shape->append({Rows, Columns});
   ReferenceTensor Result(Lhs.getType().clone(*Shape));
   forEachIndex(*Shape, [&](ArrayRef<int64_t> Index, int64_t I) {
+    if (!Frame.isComputed(I, Result.getNumElements()))
+      return Result.setFloat(I, NotComputed);
     SmallVector<int64_t> Left(Index), Right(Index);
     double Sum = 0;
     for (int64_t K = 0; K < Inner; ++K) {

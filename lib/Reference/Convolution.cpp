@@ -59,6 +59,8 @@ static LogicalResult evaluate(ConvOp Op, Frame &Frame) {
           Outputs = Weight.getDim(0) / Groups, Columns = Weight.getDim(1),
           Taps = ShapedType::getNumElements(Op.getKernel());
   forEachIndex(*Shape, [&](ArrayRef<int64_t> At, int64_t I) {
+    if (!Frame.isComputed(I, Result.getNumElements()))
+      return Result.setFloat(I, std::numeric_limits<double>::quiet_NaN());
     double Sum = 0;
     for (int64_t Channel = 0; Channel < Channels; ++Channel)
       forWindow(Op, Input, At, At[1] / Outputs * Channels + Channel,

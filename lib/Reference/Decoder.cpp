@@ -144,6 +144,13 @@ static double applyMask(const ReferenceTensor *Mask, ArrayRef<int64_t> Index, do
   return Mask->getInteger(Offset) ? Score : Unseen;
 }
 
+/// A query that is not among the sampled ones.
+static void skipQuery(ReferenceTensor &Result, int64_t Number) {
+  int64_t Size = Result.getShape().back();
+  for (int64_t C = 0; C < Size; ++C)
+    Result.setFloat(Number * Size + C, std::numeric_limits<double>::quiet_NaN());
+}
+
 static LogicalResult verifyMask(AttentionOp Op, const ReferenceTensor &Mask,
                                 ArrayRef<int64_t> ScoreShape) {
   auto Joined = broadcastShapes(Mask.getShape(), ScoreShape);
@@ -172,8 +179,10 @@ static LogicalResult evaluate(AttentionOp Op, Frame &Frame) {
   SmallVector<int64_t> Shape = {Batch, Tokens, Heads, ValueSize};
   ReferenceTensor Result(Query.getType().clone(Shape));
 
-  forEachIndex({Batch, Tokens, Heads}, [&](ArrayRef<int64_t> Index, int64_t) {
+  forEachIndex({Batch, Tokens, Heads}, [&](ArrayRef<int64_t> Index, int64_t Number) {
     int64_t Row = Index[0], Token = Index[1], Head = Index[2], KeyHead = Head / HeadsPerKey;
+    if (!Frame.isComputed(Number, Batch * Tokens * Heads))
+      return skipQuery(Result, Number);
     int64_t Length = Lengths ? Lengths->getInteger(Row) : Context;
     int64_t Last = Op.getCausal() ? Token + Length - Tokens : Length - 1;
     auto Sees = [&](int64_t J) {
@@ -255,8 +264,10 @@ static LogicalResult evaluate(CachedAttentionOp Op, Frame &Frame) {
   double Scale = Op.getScale().convertToFloat(), Cap = Op.getSoftcap().convertToFloat();
   ReferenceTensor Result(Query.getType());
 
-  forEachIndex({Batch, Tokens, Heads}, [&](ArrayRef<int64_t> Index, int64_t) {
+  forEachIndex({Batch, Tokens, Heads}, [&](ArrayRef<int64_t> Index, int64_t Number) {
     int64_t Row = Index[0], Token = Index[1], Head = Index[2], KeyHead = Head / HeadsPerKey;
+    if (!Frame.isComputed(Number, Batch * Tokens * Heads))
+      return skipQuery(Result, Number);
     int64_t Last = Past.getInteger(Row) + Token, First = FirstSeen(Last);
     std::vector<double> Scores(Last - First + 1, 0);
     for (int64_t J = First; J <= Last; ++J) {

@@ -1,6 +1,7 @@
 #include "qopt/Reference/Evaluator.h"
 
 #include "qopt/Analysis/DimAnalysis.h"
+#include "qopt/Base/SeededNumbers.h"
 
 #include "llvm/ADT/ScopeExit.h"
 
@@ -104,6 +105,14 @@ LogicalResult Frame::checkDims(FunctionOpInterface Function) const {
                                   << getTensor(Argument).getType();
   }
   return success();
+}
+
+bool Frame::isComputed(int64_t Number, int64_t Count) const {
+  int64_t Runs = llvm::divideCeil(Count, SampleRun), Run = Number / SampleRun;
+  if (!Owner.Samples || Runs <= 4 || Run == 0 || Run == Runs - 1)
+    return true;
+  return Run == 1 + int64_t(seededBits(Count, 0) % (Runs - 2)) ||
+         Run == 1 + int64_t(seededBits(Count, 1) % (Runs - 2));
 }
 
 LogicalResult Frame::set(OpResult Result, ReferenceValue Value) {

@@ -2,6 +2,8 @@
 
 #include "llvm/ADT/APFloat.h"
 
+#include <map>
+
 using namespace mlir;
 using namespace qopt;
 
@@ -70,6 +72,43 @@ ReferenceTensor ReferenceTensor::fromCodes(RankedTensorType Ty, ArrayRef<int64_t
   return Result;
 }
 
+struct ReferenceTensor::LoadedRows {
+  int64_t BlockRows;
+  RowLoader Load;
+  std::map<int64_t, ReferenceTensor> Blocks;
+};
+
+ReferenceTensor::ReferenceTensor(RankedTensorType Ty, std::shared_ptr<LoadedRows> Rows)
+    : Ty(Ty), NumElements(Ty.getNumElements()), Rows(std::move(Rows)) {
+  assert(Ty.getRank() == 2 && "only matrices are read in rows");
+  Kind = getStoredElementType(Ty)                ? ElementKind::Stored
+         : isa<FloatType>(Ty.getElementType()) ? ElementKind::Float
+                                               : ElementKind::Integer;
+}
+
+ReferenceTensor ReferenceTensor::fromRows(RankedTensorType Ty, int64_t BlockRows, RowLoader Load) {
+  return ReferenceTensor(
+      Ty, std::make_shared<LoadedRows>(LoadedRows{BlockRows, std::move(Load), {}}));
+}
+
+const ReferenceTensor &ReferenceTensor::loadBlock(int64_t &Row) const {
+  int64_t First = Row / Rows->BlockRows * Rows->BlockRows;
+  auto It = Rows->Blocks.find(First);
+  if (It == Rows->Blocks.end())
+    It = Rows->Blocks
+             .emplace(First, Rows->Load(First, std::min(Rows->BlockRows, getDim(0) - First)))
+             .first;
+  Row -= First;
+  return It->second;
+}
+
+const ReferenceTensor &ReferenceTensor::loadElement(int64_t &Offset) const {
+  int64_t Row = Offset / getDim(1), Column = Offset % getDim(1);
+  const ReferenceTensor &Block = loadBlock(Row);
+  Offset = Row * getDim(1) + Column;
+  return Block;
+}
+
 int64_t ReferenceTensor::offset(ArrayRef<int64_t> Index) const {
   assert(int64_t(Index.size()) == getRank());
   int64_t Result = 0;
@@ -81,6 +120,8 @@ int64_t ReferenceTensor::offset(ArrayRef<int64_t> Index) const {
 }
 
 double ReferenceTensor::getFloat(int64_t Offset) const {
+  if (Rows)
+    return loadElement(Offset).getFloat(Offset);
   if (Kind == ElementKind::Float)
     return Floats[Offset];
   if (Kind == ElementKind::Integer)
@@ -93,17 +134,19 @@ double ReferenceTensor::getFloat(int64_t Offset) const {
 
 int64_t ReferenceTensor::getInteger(int64_t Offset) const {
   assert(Kind != ElementKind::Float);
+  if (Rows)
+    return loadElement(Offset).getInteger(Offset);
   return Integers[Offset];
 }
 
 void ReferenceTensor::setFloat(int64_t Offset, double Value) {
-  assert(Kind == ElementKind::Float);
+  assert(Kind == ElementKind::Float && !Rows);
   auto Float = cast<FloatType>(getElementType());
   Floats[Offset] = Float.isF32() ? double(float(Value)) : roundToFloat(Float, Value);
 }
 
 void ReferenceTensor::setInteger(int64_t Offset, int64_t Value) {
-  assert(Kind != ElementKind::Float);
+  assert(Kind != ElementKind::Float && !Rows);
   if (StoredTypeInterface Stored = getStoredElementType(Ty)) {
     assert(Value >= Stored.getCodeMin() && Value <= Stored.getCodeMax());
     Integers[Offset] = Value;
@@ -113,7 +156,11 @@ void ReferenceTensor::setInteger(int64_t Offset, int64_t Value) {
 }
 
 void ReferenceTensor::copyElement(int64_t Offset, const ReferenceTensor &From, int64_t FromOffset) {
-  assert(From.Kind == Kind && Kind != ElementKind::Stored);
+  assert(From.Kind == Kind && Kind != ElementKind::Stored && !Rows);
+  if (From.Rows) {
+    const ReferenceTensor &Block = From.loadElement(FromOffset);
+    return copyElement(Offset, Block, FromOffset);
+  }
   if (Kind == ElementKind::Float)
     Floats[Offset] = From.Floats[FromOffset];
   else
@@ -121,7 +168,7 @@ void ReferenceTensor::copyElement(int64_t Offset, const ReferenceTensor &From, i
 }
 
 std::vector<double> ReferenceTensor::readFloats() const {
-  if (Kind == ElementKind::Float)
+  if (Kind == ElementKind::Float && !Rows)
     return Floats;
   std::vector<double> Result(NumElements);
   for (int64_t I = 0; I < NumElements; ++I)
@@ -135,10 +182,14 @@ int64_t ReferenceTensor::getNumGroups() const {
 }
 
 double ReferenceTensor::getScale(int64_t Row, int64_t Group) const {
+  if (Rows)
+    return loadBlock(Row).getScale(Row, Group);
   return Scales[groupOffset(Row, Group)];
 }
 
 int64_t ReferenceTensor::getZeroPoint(int64_t Row, int64_t Group) const {
+  if (Rows)
+    return loadBlock(Row).getZeroPoint(Row, Group);
   return ZeroPoints.empty() ? getStoredElementType(Ty).getImplicitZeroPoint()
                             : ZeroPoints[groupOffset(Row, Group)];
 }
@@ -158,23 +209,28 @@ ReferenceCache::ReferenceCache(KVCacheType Ty, int64_t Batch, int64_t WantedCapa
     : Ty(Ty), Batch(Batch),
       Capacity(ShapedType::isDynamic(Ty.getCapacity()) ? WantedCapacity : Ty.getCapacity()) {
   assert(Batch >= 0 && Capacity >= 0 && "the capacity must be decided by now");
-  Written.resize(Batch * Capacity);
-  Keys.resize(Batch * Capacity * Ty.getHeads() * Ty.getHeadSize());
-  Values.resize(Keys.size());
+  Slots.resize(Batch * Capacity);
 }
 
-int64_t ReferenceCache::offset(int64_t Row, int64_t Position, int64_t Head, int64_t Channel) const {
-  assert(Row >= 0 && Row < Batch && Position >= 0 && Position < Capacity);
+int64_t ReferenceCache::offset(int64_t Head, int64_t Channel) const {
   assert(Head >= 0 && Head < Ty.getHeads() && Channel >= 0 && Channel < Ty.getHeadSize());
-  return ((Row * Capacity + Position) * Ty.getHeads() + Head) * Ty.getHeadSize() + Channel;
+  return Head * Ty.getHeadSize() + Channel;
+}
+
+double ReferenceCache::read(int64_t Row, int64_t Position, int64_t Offset) const {
+  assert(Row >= 0 && Row < Batch && Position >= 0 && Position < Capacity);
+  const std::vector<double> &Slot = Slots[Row * Capacity + Position];
+  return Slot.empty() ? 0 : Slot[Offset];
 }
 
 void ReferenceCache::set(int64_t Row, int64_t Position, int64_t Head, int64_t Channel, double Key,
                          double Value) {
-  int64_t Offset = offset(Row, Position, Head, Channel);
-  Keys[Offset] = roundToFloat(cast<FloatType>(Ty.getKey()), Key);
-  Values[Offset] = roundToFloat(cast<FloatType>(Ty.getValue()), Value);
-  Written[Row * Capacity + Position] = true;
+  assert(Row >= 0 && Row < Batch && Position >= 0 && Position < Capacity);
+  int64_t Size = Ty.getHeads() * Ty.getHeadSize(), Offset = offset(Head, Channel);
+  std::vector<double> &Slot = Slots[Row * Capacity + Position];
+  Slot.resize(2 * Size);
+  Slot[Offset] = roundToFloat(cast<FloatType>(Ty.getKey()), Key);
+  Slot[Size + Offset] = roundToFloat(cast<FloatType>(Ty.getValue()), Value);
 }
 
 //===- ReferenceValue -------------------------------------------------------------------------===//

@@ -24,6 +24,12 @@ public:
   void release(void *Address, int64_t Bytes) override;
   Status clear(void *Address, int64_t Bytes) override;
   Status copy(void *To, const void *From, int64_t Bytes) override;
+  Status copyToDevice(void *To, const void *From, int64_t Bytes) override {
+    return copy(To, From, Bytes);
+  }
+  Status copyToHost(void *To, const void *From, int64_t Bytes) override {
+    return copy(To, From, Bytes);
+  }
   Result<void *> importConstant(const void *Data, int64_t Bytes) override;
   Result<std::unique_ptr<HostWindow>> openWindow() override;
   Status run(const Step &Step) override;

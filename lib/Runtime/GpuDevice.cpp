@@ -38,6 +38,8 @@ public:
   void release(void *Address, int64_t Bytes) override;
   Status clear(void *Address, int64_t Bytes) override;
   Status copy(void *To, const void *From, int64_t Bytes) override;
+  Status copyToDevice(void *To, const void *From, int64_t Bytes) override;
+  Status copyToHost(void *To, const void *From, int64_t Bytes) override;
   Result<void *> importConstant(const void *Data, int64_t Bytes) override;
   Result<std::unique_ptr<HostWindow>> openWindow() override;
   Status run(const Step &Step) override;
@@ -45,9 +47,6 @@ public:
   int64_t scratchBytes() const override { return 0; }
   int64_t peakDeviceBytes() const override { return PeakBytes; }
   const std::string &isa() const override { return Isa; }
-
-  Status copyToDevice(void *To, const void *From, int64_t Bytes);
-  Status copyToHost(void *To, const void *From, int64_t Bytes);
 
 private:
   struct LoadedKernel {

@@ -15,6 +15,7 @@ static const char HelpText[] =
   qopt-run out.qopt --generate --prompt-ids 5,9 --prompt-ids 7 --temperature 0.8 --seed 1
   qopt-run out.qopt --inputs in.npz --outputs out.npz
   qopt-run out.qopt --bench --prompt 128 --tokens 64 --json bench.json
+  qopt-run out.qopt --verify
 
 What to do (one of these):
   --generate            print the new ids, comma separated, one line per prompt
@@ -23,6 +24,8 @@ What to do (one of these):
   --info                what the artefact is (the default)
   --bench               tokens per second, time to the first token, memory
   --profile             time and bytes per launch, over the work of --bench
+  --verify              runs every kernel on the artefact's stored cases: errors beside
+                        their budgets; exit code 1 when one is over
 
 For --generate:
   --prompt-ids I,J,...  token ids; repeated, each makes a row of a batch
@@ -59,8 +62,8 @@ static Result<std::vector<int64_t>> parseIds(const std::string &Text, const char
 
 namespace {
 struct Flags {
-  bool Generate = false, Info = false, Bench = false, Profile = false, Help = false,
-       Version = false;
+  bool Generate = false, Info = false, Bench = false, Profile = false, Verify = false,
+       Help = false, Version = false;
   std::vector<std::string> Prompts;
   std::string StopIds;
 };
@@ -75,6 +78,7 @@ static void declare(CLI::App &App, Flags &F, Options &O) {
   App.add_flag("--info", F.Info);
   App.add_flag("--bench", F.Bench);
   App.add_flag("--profile", F.Profile);
+  App.add_flag("--verify", F.Verify);
   App.add_option("--prompt-ids", F.Prompts)->expected(1)->take_all();
   App.add_option("--max-tokens", O.MaxTokens)->check(CLI::Range(int64_t(1), int64_t(INT32_MAX)));
   App.add_option("--stop-ids", F.StopIds);
@@ -96,15 +100,15 @@ static void declare(CLI::App &App, Flags &F, Options &O) {
 
 static Status chooseMode(const Flags &F, Options &O) {
   bool Tensors = !O.Outputs.empty() || (!O.Inputs.empty() && !F.Bench && !F.Profile);
-  if (F.Generate + F.Info + F.Bench + F.Profile + Tensors > 1)
-    return Status(
-        StatusCode::Usage,
-        "--generate, --inputs/--outputs, --info, --bench and --profile exclude each other");
+  if (F.Generate + F.Info + F.Bench + F.Profile + F.Verify + Tensors > 1)
+    return Status(StatusCode::Usage, "--generate, --inputs/--outputs, --info, --bench, --profile "
+                                     "and --verify exclude each other");
   if (Tensors && (O.Inputs.empty() || O.Outputs.empty()))
     return Status(StatusCode::Usage, "--inputs and --outputs belong together");
   O.Command = F.Generate  ? Mode::Generate
               : F.Bench   ? Mode::Bench
               : F.Profile ? Mode::Profile
+              : F.Verify  ? Mode::Verify
               : Tensors   ? Mode::Tensors
                           : Mode::Info;
   if (F.Generate == F.Prompts.empty())

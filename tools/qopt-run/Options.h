@@ -11,7 +11,7 @@
 
 namespace qopt::run {
 
-enum class Mode { Generate, Tensors, Info, Bench, Profile };
+enum class Mode { Generate, Tensors, Info, Bench, Profile, Verify };
 
 struct Options {
   std::string Artefact;

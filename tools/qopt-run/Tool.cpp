@@ -22,6 +22,8 @@ static Status runCommand(const Options &O, const runtime::DeviceFactory &Factory
     return bench(*Program, O);
   case Mode::Profile:
     return profile(*Program, O);
+  case Mode::Verify:
+    return verify(*Program, O);
   }
   return Status(StatusCode::Internal, "unknown command");
 }

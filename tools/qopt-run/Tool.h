@@ -19,6 +19,7 @@ Status runTensors(const ProgramHandle &Program, const Options &Options);
 Status printInfo(const ProgramHandle &Program, const Options &Options);
 Status bench(const ProgramHandle &Program, const Options &Options);
 Status profile(const ProgramHandle &Program, const Options &Options);
+Status verify(const ProgramHandle &Program, const Options &Options);
 
 } // namespace qopt::run
 

@@ -18,9 +18,16 @@ std::optional<DataType> dataTypeFromName(std::string_view Name);
 int64_t dataTypeSize(DataType Type);
 /// Signed and unsigned integers; not bool.
 bool isInteger(DataType Type);
+bool isFloat(DataType Type);
 
 /// Element Index of an integer tensor, as int64_t. A u64 beyond int64_t gives its maximum.
 int64_t loadInteger(DataType Type, const void *Data, int64_t Index);
+
+/// Element Index of a tensor of any type, as a double.
+double loadNumber(DataType Type, const void *Data, int64_t Index);
+/// Writes element Index: rounded to f32 and then to the type, or cut to an integer's width.
+void storeNumber(DataType Type, double Value, void *Data, int64_t Index);
+void storeInteger(DataType Type, int64_t Value, void *Data, int64_t Index);
 
 } // namespace qopt
 

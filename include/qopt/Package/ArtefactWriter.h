@@ -28,6 +28,9 @@ public:
   Status declareWeights(const std::vector<TensorDeclaration> &Tensors);
   /// See SafetensorsWriter::write.
   Status writeWeight(size_t Tensor, int64_t Offset, const void *Data, int64_t Size);
+  /// After the last weight: the hash of all data behind the header of weights.safetensors. Errors:
+  /// Internal if a tensor is incomplete.
+  Result<uint64_t> finishWeights();
   /// A further file of the folder, with its whole contents.
   Status addFile(const std::string &Name, std::string_view Contents);
 
@@ -38,7 +41,10 @@ public:
 
 private:
   FolderWriter Folder;
+  Status commitWeights();
+
   std::optional<SafetensorsWriter> Weights;
+  bool WeightsCommitted = false;
   std::vector<artefact::FileRecord> Files;
 };
 

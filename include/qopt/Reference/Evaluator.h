@@ -71,6 +71,10 @@ public:
   using Observer = std::function<void(mlir::Operation *Op, llvm::ArrayRef<ReferenceValue> Results)>;
   void setObserver(Observer NewObserver) { Observe = std::move(NewObserver); }
 
+  /// From now on, expensive operations compute only some elements of a large result (see
+  /// Frame::isComputed); the others, and what depends on them, are NaN.
+  void setSampling(bool Sampling) { Samples = Sampling; }
+
   /// Runs the body of a function or kernel and returns what its terminator names. A symbol takes
   /// its value from `Symbols`, else from the first dimension of an input that is this symbol alone.
   /// Inputs must agree with the argument types, their `qopt.dims`, and the declared range and
@@ -84,6 +88,7 @@ private:
   const ReferenceRegistry &Registry;
   WeightProvider Weights;
   Observer Observe;
+  bool Samples = false;
   unsigned Depth = 0;
 };
 
@@ -93,6 +98,11 @@ public:
   const ReferenceTensor &getTensor(mlir::Value Value) const { return Values.at(Value).getTensor(); }
   const ReferenceCache &getCache(mlir::Value Value) const { return Values.at(Value).getCache(); }
   const ReferenceValue &get(mlir::Value Value) const { return Values.at(Value); }
+
+  /// Whether element `Number` of `Count` is to be computed. All are, unless the evaluator samples:
+  /// then a few runs of SampleRun neighbours each, the first and the last among them.
+  bool isComputed(int64_t Number, int64_t Count) const;
+  static constexpr int64_t SampleRun = 16;
 
   /// Sets a result; fails, with a diagnostic, where it is not of the result's type.
   mlir::LogicalResult set(mlir::OpResult Result, ReferenceValue Value);

@@ -25,6 +25,7 @@
 
 #include "QOpt/QOpt.h"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -49,6 +50,11 @@ public:
   static ReferenceTensor fromCodes(mlir::RankedTensorType Ty, llvm::ArrayRef<int64_t> Codes,
                                    llvm::ArrayRef<double> Scales,
                                    llvm::ArrayRef<int64_t> ZeroPoints = {});
+  /// A matrix whose rows are asked of `Load` in blocks when they are first read, and then kept: of a
+  /// large table only what is looked at takes memory. `Load` gives rows [First, First + Count) as a
+  /// tensor of that many rows.
+  using RowLoader = std::function<ReferenceTensor(int64_t First, int64_t Count)>;
+  static ReferenceTensor fromRows(mlir::RankedTensorType Ty, int64_t BlockRows, RowLoader Load);
 
   mlir::RankedTensorType getType() const { return Ty; }
   mlir::Type getElementType() const { return Ty.getElementType(); }
@@ -90,6 +96,12 @@ public:
 
 private:
   enum class ElementKind { Float, Integer, Stored };
+  struct LoadedRows;
+
+  ReferenceTensor(mlir::RankedTensorType Ty, std::shared_ptr<LoadedRows> Rows);
+  /// The block that holds a row; `Row` becomes its number there.
+  const ReferenceTensor &loadBlock(int64_t &Row) const;
+  const ReferenceTensor &loadElement(int64_t &Offset) const;
 
   int64_t getRowLength() const { return getRank() ? getShape().back() : 1; }
   int64_t groupOffset(int64_t Row, int64_t Group) const { return Row * getNumGroups() + Group; }
@@ -101,6 +113,7 @@ private:
   std::vector<int64_t> Integers; // integers or codes
   std::vector<double> Scales;
   std::vector<int64_t> ZeroPoints;
+  std::shared_ptr<LoadedRows> Rows; // instead of all of these
 };
 
 class ReferenceCache {
@@ -113,23 +126,28 @@ public:
   int64_t getCapacity() const { return Capacity; }
 
   /// Whether a position of a row was ever set.
-  bool isWritten(int64_t Row, int64_t Position) const { return Written[Row * Capacity + Position]; }
+  bool isWritten(int64_t Row, int64_t Position) const {
+    return !Slots[Row * Capacity + Position].empty();
+  }
+  /// Zero where nothing was written.
   double getKey(int64_t Row, int64_t Position, int64_t Head, int64_t Channel) const {
-    return Keys[offset(Row, Position, Head, Channel)];
+    return read(Row, Position, offset(Head, Channel));
   }
   double getValue(int64_t Row, int64_t Position, int64_t Head, int64_t Channel) const {
-    return Values[offset(Row, Position, Head, Channel)];
+    return read(Row, Position, offset(Head, Channel) + Ty.getHeads() * Ty.getHeadSize());
   }
   /// Rounds to the stored types.
   void set(int64_t Row, int64_t Position, int64_t Head, int64_t Channel, double Key, double Value);
 
 private:
-  int64_t offset(int64_t Row, int64_t Position, int64_t Head, int64_t Channel) const;
+  int64_t offset(int64_t Head, int64_t Channel) const;
+  double read(int64_t Row, int64_t Position, int64_t Offset) const;
 
   KVCacheType Ty;
   int64_t Batch, Capacity;
-  std::vector<double> Keys, Values;
-  std::vector<bool> Written;
+  /// Keys, then values of each position of each row; empty where none were written, so that a large
+  /// capacity costs little.
+  std::vector<std::vector<double>> Slots;
 };
 
 class ReferenceValue {

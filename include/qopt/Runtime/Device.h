@@ -61,6 +61,9 @@ public:
   virtual void release(void *Address, int64_t Bytes) = 0;
   virtual Status clear(void *Address, int64_t Bytes) = 0;
   virtual Status copy(void *To, const void *From, int64_t Bytes) = 0;
+  /// From the host's memory into the device's, and back.
+  virtual Status copyToDevice(void *To, const void *From, int64_t Bytes) = 0;
+  virtual Status copyToHost(void *To, const void *From, int64_t Bytes) = 0;
 
   /// Makes constant data of the host (mapped weights, tables), which stays where it is as long as
   /// the device lives, readable by kernels.

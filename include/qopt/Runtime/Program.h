@@ -16,6 +16,7 @@ public:
                                                const DeviceOptions &Options,
                                                const DeviceFactory &Factory = createDevice);
 
+  const Artefact &artefact() const { return Contents; }
   const artefact::Manifest &manifest() const { return Contents.Manifest; }
   const artefact::Program &table() const { return Contents.Program; }
   const std::string &manifestText() const { return Contents.ManifestText; }

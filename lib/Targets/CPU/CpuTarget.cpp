@@ -62,6 +62,10 @@ public:
   std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const override {
     return {getKeyRowBytes(Cache), getValueRowBytes(Cache)};
   }
+  std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position, int64_t Head,
+                                              int64_t Channel) const override {
+    return cpu::getCacheElement(Cache, Position, Head, Channel);
+  }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
   FailureOr<CompiledModule> compile(ModuleOp Module) const override;
 

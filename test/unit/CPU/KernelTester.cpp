@@ -22,6 +22,13 @@ using namespace qopt::test;
 
 using Function = void (*)(int64_t, int64_t, void *const *, const int64_t *, void *);
 
+Budget test::getBudget(StringRef Operation, StringRef Types) {
+  if (const Budget *Found = findBudget(Operation, Types, "cpu"))
+    return *Found;
+  ADD_FAILURE() << "no budget for " << Operation.str() << ", " << Types.str();
+  return {};
+}
+
 GuardedBuffer::GuardedBuffer(size_t Size, unsigned char Fill) : Bytes(Size) {
   size_t Page = sysconf(_SC_PAGESIZE);
   MapSize = llvm::alignTo(std::max<size_t>(Size, 1), Page) + Page;
@@ -196,10 +203,7 @@ static void forCache(KVCacheType Ty, int64_t Batch,
     for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
       for (int64_t Position = 0; Position < Ty.getCapacity(); ++Position)
         for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
-          int64_t Key = Head * cpu::getKeyHeadElements(Ty) +
-                        (Position / 16 * Ty.getHeadSize() + Channel) * 16 + Position % 16;
-          int64_t Value =
-              Head * cpu::getValueHeadElements(Ty) + Position * Ty.getHeadSize() + Channel;
+          auto [Key, Value] = cpu::getCacheElement(Ty, Position, Head, Channel);
           Body(Row, Position, Head, Channel,
                Row * cpu::getKeyRowBytes(Ty) + Key * cpu::getElementBytes(Ty.getKey()),
                Row * cpu::getValueRowBytes(Ty) + Value * cpu::getElementBytes(Ty.getValue()));

@@ -9,8 +9,7 @@
 #ifndef QOPT_TEST_UNIT_CPU_KERNELTESTER_H
 #define QOPT_TEST_UNIT_CPU_KERNELTESTER_H
 
-#include "Budgets.h"
-
+#include "qopt/Analysis/Budgets.h"
 #include "qopt/Reference/Evaluator.h"
 #include "qopt/Targets/CPU.h"
 
@@ -21,6 +20,9 @@
 #include <random>
 
 namespace qopt::test {
+
+/// The entry of the table; a missing one fails the test.
+Budget getBudget(llvm::StringRef Operation, llvm::StringRef Types);
 
 /// Bytes that end at a page without access.
 class GuardedBuffer {
@@ -62,7 +64,9 @@ public:
     return Allowed = getBudget(Operation, Types), *this;
   }
   /// For what has no budget yet.
-  KernelTester &tolerance(double Value) { return Allowed = {Value, true}, *this; }
+  KernelTester &tolerance(double Value) {
+    return Allowed = {"kernel", "none", "cpu", "relative", "no budget yet", Value}, *this;
+  }
   KernelTester &seed(unsigned Value) { return Random.seed(Value), *this; }
   /// The instruction sets to run, all that the machine has if empty.
   KernelTester &isas(std::vector<std::string> Names) { return Isas = std::move(Names), *this; }

@@ -58,6 +58,7 @@ protected:
     if (!Module)
       return mlir::failure();
     Evaluator Evaluator(Registry, Weights);
+    Evaluator.setSampling(Samples);
     llvm::StringMap<int64_t> SymbolMap;
     for (const auto &[Name, Value] : Given)
       SymbolMap[Name] = Value;
@@ -122,6 +123,7 @@ protected:
   mlir::MLIRContext Context;
   ReferenceRegistry Registry;
   WeightProvider Weights;
+  bool Samples = false;
   std::string Messages;
   mlir::ScopedDiagnosticHandler Handler;
   mlir::OwningOpRef<mlir::ModuleOp> Module;

@@ -1,5 +1,6 @@
 // The launch interface with a device whose memory is not the host's.
 #include "TestArtefact.h"
+#include "qopt/Runtime/Verify.h"
 
 #include <cstring>
 #include <dlfcn.h>
@@ -44,6 +45,8 @@ public:
     std::memcpy(To, From, static_cast<size_t>(Bytes));
     return {};
   }
+  Status copyToDevice(void *To, const void *From, int64_t Bytes) override { return copy(To, From, Bytes); }
+  Status copyToHost(void *To, const void *From, int64_t Bytes) override { return copy(To, From, Bytes); }
   Result<void *> importConstant(const void *Data, int64_t Bytes) override {
     return stage(Data, Bytes);
   }
@@ -131,4 +134,21 @@ TEST(Device, AnotherOneCanStandBehindTheInterface) {
   std::vector<float> Expected = expectedLogits(First), Other = expectedLogits(Second);
   Expected.insert(Expected.end(), Other.begin(), Other.end());
   EXPECT_EQ(*Logits, Expected);
+}
+
+TEST(Device, VerificationUsesItsMemory) {
+  TemporaryFolder T;
+  writeVerifiedGraph(T.path("m"), graphVerification(), "elsewhere");
+  runtime::DeviceFactory Factory =
+      [](const Artefact &A,
+         const runtime::DeviceOptions &) -> Result<std::unique_ptr<runtime::Device>> {
+    return std::unique_ptr<runtime::Device>(new CopyingDevice(A));
+  };
+  Result<std::shared_ptr<runtime::Program>> Program =
+      runtime::Program::load(T.path("m"), {}, Factory);
+  ASSERT_TRUE(Program) << Program.status().message();
+  Result<runtime::VerifyReport> Report = runtime::verifyProgram(**Program);
+  ASSERT_TRUE(Report) << Report.status().message();
+  EXPECT_TRUE(Report->passed());
+  EXPECT_EQ(Report->Results.size(), 3u);
 }

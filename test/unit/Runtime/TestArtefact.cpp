@@ -1,6 +1,9 @@
 #include "TestArtefact.h"
 
+#include "qopt/Base/Hash.h"
+#include "qopt/Base/SeededNumbers.h"
 #include "qopt/Package/ArtefactWriter.h"
+#include "qopt/Package/Verification.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -120,6 +123,39 @@ Manifest graphManifest() {
   return M;
 }
 
+Verification graphVerification() {
+  Fill X, Offset, Calls;
+  X.Seed = 5;
+  X.Magnitude = 4;
+  X.Runs = {{0, 6}};
+  Offset.Argument = 1;
+  Offset.Type = DataType::I32;
+  Offset.Seed = 6;
+  Offset.Range = {-5, 5};
+  Offset.Runs = {{0, 2}};
+  Calls.Argument = 2;
+  Calls.Type = DataType::I64;
+  Calls.Range = {8, 8};
+  Calls.Runs = {{0, 1}, {1, 2}};
+  Check Y, Z, Counted;
+  Y.Argument = 3;
+  Y.Budget = {"linear", "f32", "relative", 1e-6};
+  Z.Argument = 4;
+  Z.Type = Counted.Type = DataType::I64;
+  Counted.Argument = 2;
+  Z.Budget = Counted.Budget = {"cast", "any", "absolute", 0};
+  for (int64_t I = 0; I < 6; ++I) {
+    Y.Elements.push_back(I);
+    Y.Values.push_back(2 * seededFloat(X, I) + static_cast<double>(seededInteger(Offset, I / 3)));
+  }
+  Z.Elements = {1, 5};
+  Z.Values = {9, 9};
+  Counted.Elements = {1};
+  Counted.Values = {9};
+  VerifyCase Case{0, {2, 3}, {X, Offset, Calls}, {Y, Z, Counted}};
+  return Verification{{Case}, {}, ""};
+}
+
 Program rotateTable(int Launches) {
   Program P;
   constexpr int64_t Most = 1000;
@@ -147,7 +183,8 @@ Manifest rotateManifest() {
 static float weight(int64_t Id) { return 0.125f * static_cast<float>(Id + 1); }
 
 void writeArtefact(const std::string &Path, const Program &Table, const Manifest &Manifest,
-                   const std::string &Code, const std::string &CodeFile, const std::string &Cubin) {
+                   const std::string &Code, const std::string &CodeFile, const std::string &Cubin,
+                   const std::optional<Verification> &Cases) {
   Result<ArtefactWriter> W = ArtefactWriter::create(Path, FolderWriter::Existing::Refuse);
   ASSERT_TRUE(W) << W.status().message();
   std::vector<float> Weights;
@@ -160,8 +197,22 @@ void writeArtefact(const std::string &Path, const Program &Table, const Manifest
   if (!Cubin.empty()) {
     ASSERT_TRUE(W->addFile(CubinFile, Cubin).ok());
   }
+  if (Cases) {
+    Verification Stamped = *Cases;
+    Result<uint64_t> Hash = W->finishWeights();
+    ASSERT_TRUE(Hash) << Hash.status().message();
+    Stamped.WeightsHash = formatHash(*Hash);
+    ASSERT_TRUE(W->addFile(VerifyFile, printVerification(Stamped)).ok());
+  }
   Status S = W->commit(Table, Manifest);
   ASSERT_TRUE(S.ok()) << S.message();
+}
+
+void writeVerifiedGraph(const std::string &Path, const Verification &Cases,
+                        const std::string &Target) {
+  Manifest M = graphManifest();
+  M.Target = Target;
+  writeArtefact(Path, graphTable(), M, "", ModuleFile, "", Cases);
 }
 
 std::shared_ptr<runtime::Program> load(const std::string &Path, int Threads) {

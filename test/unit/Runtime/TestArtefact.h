@@ -4,6 +4,7 @@
 
 #include "TemporaryFolder.h"
 #include "qopt/Base/ArtefactFormat.h"
+#include "qopt/Base/VerificationFormat.h"
 #include "qopt/Runtime/Session.h"
 
 #include <functional>
@@ -25,11 +26,18 @@ artefact::Manifest graphManifest();
 artefact::Program rotateTable(int Launches);
 artefact::Manifest rotateManifest();
 
-/// Writes an artefact with the test kernels, or with the code given; `Cubin` where it is not empty.
+/// Writes an artefact with the test kernels, or with the code given; `Cubin` where it is not empty,
+/// and cases to verify.
 void writeArtefact(const std::string &Path, const artefact::Program &Table,
                    const artefact::Manifest &Manifest, const std::string &Code = "",
                    const std::string &CodeFile = artefact::ModuleFile,
-                   const std::string &Cubin = "");
+                   const std::string &Cubin = "",
+                   const std::optional<artefact::Verification> &Cases = std::nullopt);
+
+/// Two rows of three numbers through the graph's kernel, and a graph with these cases.
+artefact::Verification graphVerification();
+void writeVerifiedGraph(const std::string &Path, const artefact::Verification &Cases,
+                        const std::string &Target = "cpu");
 
 std::shared_ptr<runtime::Program> load(const std::string &Path, int Threads = 1);
 std::unique_ptr<runtime::Session> newSession(const std::shared_ptr<runtime::Program> &Program,

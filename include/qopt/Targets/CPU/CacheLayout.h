@@ -41,6 +41,14 @@ inline int64_t getValueRowBytes(KVCacheType Cache) {
                        64);
 }
 
+/// Where a key and a value lie in their side of a row, counted in elements.
+inline std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position,
+                                                   int64_t Head, int64_t Channel) {
+  int64_t Block = Position / VectorLanes * Cache.getHeadSize() + Channel;
+  return {Head * getKeyHeadElements(Cache) + Block * VectorLanes + Position % VectorLanes,
+          Head * getValueHeadElements(Cache) + Position * Cache.getHeadSize() + Channel};
+}
+
 } // namespace qopt::cpu
 
 #endif // QOPT_TARGETS_CPU_CACHELAYOUT_H

@@ -1,0 +1,453 @@
+#include "EmitVerification.h"
+
+#include "EmitProgram.h"
+#include "KernelBudgets.h"
+#include "VerifyInputs.h"
+
+#include "qopt/Analysis/DimAnalysis.h"
+#include "qopt/Base/Hash.h"
+#include "qopt/Base/SeededNumbers.h"
+#include "qopt/Package/Verification.h"
+#include "qopt/Reference/Evaluator.h"
+#include "qopt/Reference/WeightSource.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace qopt;
+using artefact::Fill;
+
+/// Elements of one check, at most.
+static constexpr int64_t MostElements = 1024;
+
+//===- Weights --------------------------------------------------------------------------------===//
+
+namespace {
+/// Weights for the reference: of a matrix only the rows that are looked at.
+class SampledWeights {
+public:
+  SampledWeights(ModuleOp Module, const SourceBytes &Sources) : Module(Module) {
+    registerAllSchemes(Schemes);
+    Whole = readWeights(Sources, Schemes);
+  }
+  FailureOr<ReferenceTensor> read(UseWeightOp Use);
+
+private:
+  ReferenceTensor readRows(WeightOp Weight, int64_t First, int64_t Count);
+
+  ModuleOp Module;
+  SchemeRegistry Schemes;
+  WeightProvider Whole;
+};
+} // namespace
+
+/// The weight with one more step, which keeps these rows.
+ReferenceTensor SampledWeights::readRows(WeightOp Weight, int64_t First, int64_t Count) {
+  auto Ty = cast<RankedTensorType>(Weight.getType())
+                .clone({Count, cast<RankedTensorType>(Weight.getType()).getDimSize(1)});
+  OwningOpRef<WeightOp> Rows(cast<WeightOp>(Weight->clone()));
+  SmallVector<Attribute> Steps(Weight.getSteps().getValue());
+  Steps.push_back(SliceStepAttr::get(Weight.getContext(), 0, First, Count));
+  Rows->setStepsAttr(ArrayAttr::get(Weight.getContext(), Steps));
+  Rows->setType(Ty);
+  auto Values = Whole(*Rows);
+  // The packer has read all rows of this weight before; what it took cannot fail here.
+  if (failed(Values))
+    llvm::report_fatal_error("a weight that was packed cannot be read again");
+  return *Values;
+}
+
+FailureOr<ReferenceTensor> SampledWeights::read(UseWeightOp Use) {
+  auto Weight = Module.lookupSymbol<WeightOp>(Use.getWeight());
+  auto Ty = cast<RankedTensorType>(Weight.getType());
+  if (Ty.getRank() != 2)
+    return Whole(Weight);
+  return ReferenceTensor::fromRows(
+      Ty, Frame::SampleRun,
+      [this, Weight](int64_t First, int64_t Count) { return readRows(Weight, First, Count); });
+}
+
+//===- One case -------------------------------------------------------------------------------===//
+
+namespace {
+/// Makes one case of one kernel.
+class CaseMaker {
+public:
+  CaseMaker(qkernel::KernelOp Kernel, qkernel::LaunchOp Launch, const Target &Target,
+            SampledWeights &Weights, ArrayRef<int64_t> Symbols, int64_t Context)
+      : Kernel(Kernel), Launch(Launch), TheTarget(Target), Weights(Weights), Symbols(Symbols),
+        Context(Context) {}
+
+  /// Failure after a diagnostic.
+  LogicalResult run(artefact::VerifyCase &Case);
+
+private:
+  LogicalResult makeInput(unsigned Argument);
+  SmallVector<int64_t> shapeOf(unsigned Argument);
+  LogicalResult makeTensor(unsigned Argument);
+  LogicalResult makeCache(unsigned Argument);
+  int64_t rowsOf(BlockArgument Cache);
+  FailureOr<SmallVector<ReferenceValue>> evaluateRegion(bool Sampling);
+  LogicalResult addChecks(ArrayRef<ReferenceValue> Results);
+  void addTensorCheck(const ReferenceTensor &Result);
+  void addCacheChecks(const ReferenceCache &Result, int64_t FirstBuffer);
+  uint64_t nextSeed() {
+    return hashBytes((Kernel.getSymName() + "/" + Twine(NextSeed++)).str()) >> 1;
+  }
+
+  qkernel::KernelOp Kernel;
+  qkernel::LaunchOp Launch;
+  const Target &TheTarget;
+  SampledWeights &Weights;
+  ArrayRef<int64_t> Symbols;
+  int64_t Context;
+  artefact::VerifyCase Case;
+  SmallVector<ReferenceValue> Inputs;
+  SmallVector<int64_t> FirstBuffer; ///< of each argument of the kernel
+  int64_t NextBuffer = 0;
+  unsigned NextSeed = 0;
+};
+} // namespace
+
+SmallVector<int64_t> CaseMaker::shapeOf(unsigned Argument) {
+  SmallVector<int64_t> Shape(
+      cast<RankedTensorType>(Kernel.getArgumentTypes()[Argument]).getShape());
+  if (auto Map = Kernel.getArgAttrOfType<AffineMapAttr>(Argument, QOptDialect::getDimsAttrName()))
+    for (auto [Size, Expr] : llvm::zip_equal(Shape, Map.getValue().getResults()))
+      Size = evaluate(Expr, Symbols).value_or(0);
+  return Shape;
+}
+
+LogicalResult CaseMaker::makeTensor(unsigned Argument) {
+  auto Ty = cast<RankedTensorType>(Kernel.getArgumentTypes()[Argument]);
+  if (getStoredElementType(Ty))
+    return Kernel.emitError() << "argument " << Argument << " is an activation stored as "
+                              << Ty.getElementType();
+  ReferenceTensor Values(Ty.clone(shapeOf(Argument)));
+  Fill From;
+  From.Argument = NextBuffer++;
+  From.Type = toDataType(Ty.getElementType());
+  From.Seed = nextSeed();
+  From.Range = chooseRange(Kernel.getBody().getArgument(Argument), Symbols, Context);
+  From.Runs = {{0, Values.getNumElements()}};
+  for (int64_t I = 0; I < Values.getNumElements(); ++I)
+    if (Values.isFloat())
+      Values.setFloat(I, seededFloat(From, I));
+    else
+      Values.setInteger(I, seededInteger(From, I));
+  Case.Fills.push_back(std::move(From));
+  Inputs.push_back(std::move(Values));
+  return success();
+}
+
+/// Rows of a cache: those of what reads it.
+int64_t CaseMaker::rowsOf(BlockArgument Cache) {
+  for (Operation *User : Cache.getUsers()) {
+    Value Past;
+    if (auto Append = dyn_cast<KVAppendOp>(User))
+      Past = Append.getPast();
+    else if (auto Attention = dyn_cast<CachedAttentionOp>(User))
+      Past = Attention.getPast();
+    if (auto Argument = dyn_cast_or_null<BlockArgument>(Past))
+      return shapeOf(Argument.getArgNumber())[0];
+  }
+  return 1;
+}
+
+/// Merges numbers into runs of neighbours.
+static std::vector<std::pair<int64_t, int64_t>> makeRuns(std::vector<int64_t> Numbers) {
+  llvm::sort(Numbers);
+  std::vector<std::pair<int64_t, int64_t>> Runs;
+  for (int64_t Number : Numbers)
+    if (!Runs.empty() && Runs.back().second == Number)
+      ++Runs.back().second;
+    else
+      Runs.push_back({Number, Number + 1});
+  return Runs;
+}
+
+/// Visits the elements of a cache: where they lie in the whole of each side.
+template <typename VisitT>
+static void forCache(const Target &Target, KVCacheType Ty, int64_t Row, int64_t First, int64_t End,
+                     VisitT Visit) {
+  auto [KeyBytes, ValueBytes] = Target.getCacheRowBytes(Ty);
+  int64_t Keys = KeyBytes / dataTypeSize(toDataType(Ty.getKey())),
+          Values = ValueBytes / dataTypeSize(toDataType(Ty.getValue()));
+  for (int64_t Position = First; Position < End; ++Position)
+    for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
+      for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
+        auto [Key, Value] = Target.getCacheElement(Ty, Position, Head, Channel);
+        Visit(Position, Head, Channel, Row * Keys + Key, Row * Values + Value);
+      }
+}
+
+/// Some positions of every row hold numbers; how many of them are valid says an argument.
+LogicalResult CaseMaker::makeCache(unsigned Argument) {
+  auto Ty = cast<KVCacheType>(Kernel.getArgumentTypes()[Argument]);
+  Fill Keys, Values;
+  Keys.Argument = NextBuffer++;
+  Values.Argument = NextBuffer++;
+  Keys.Type = toDataType(Ty.getKey());
+  Values.Type = toDataType(Ty.getValue());
+  Keys.Seed = nextSeed();
+  Values.Seed = nextSeed();
+  int64_t Rows = rowsOf(Kernel.getBody().getArgument(Argument)),
+          Filled = std::min<int64_t>(Ty.getCapacity(), 96);
+  ReferenceCache Cache(Ty, Rows);
+  std::vector<int64_t> KeyElements, ValueElements;
+  for (int64_t Row = 0; Row < Rows; ++Row)
+    forCache(TheTarget, Ty, Row, 0, Filled,
+             [&](int64_t Position, int64_t Head, int64_t Channel, int64_t Key, int64_t Value) {
+               Cache.set(Row, Position, Head, Channel, seededFloat(Keys, Key),
+                         seededFloat(Values, Value));
+               KeyElements.push_back(Key);
+               ValueElements.push_back(Value);
+             });
+  Keys.Runs = makeRuns(std::move(KeyElements));
+  Values.Runs = makeRuns(std::move(ValueElements));
+  Case.Fills.push_back(std::move(Keys));
+  Case.Fills.push_back(std::move(Values));
+  Inputs.push_back(std::move(Cache));
+  return success();
+}
+
+LogicalResult CaseMaker::makeInput(unsigned Argument) {
+  FirstBuffer.push_back(NextBuffer);
+  if (auto Use = Launch.getOperands()[Argument].getDefiningOp<UseWeightOp>()) {
+    ++NextBuffer;
+    auto Weight = Weights.read(Use);
+    if (failed(Weight))
+      return failure();
+    Inputs.push_back(std::move(*Weight));
+    return success();
+  }
+  return isa<KVCacheType>(Kernel.getArgumentTypes()[Argument]) ? makeCache(Argument)
+                                                               : makeTensor(Argument);
+}
+
+FailureOr<SmallVector<ReferenceValue>> CaseMaker::evaluateRegion(bool Sampling) {
+  ReferenceRegistry Registry;
+  registerAllReferences(Registry);
+  Evaluator Reference(Registry);
+  Reference.setSampling(Sampling);
+  llvm::StringMap<int64_t> Named;
+  for (auto [Symbol, Value] : llvm::zip_equal(getSymbols(Kernel), Symbols))
+    Named[Symbol.getName()] = Value;
+  return Reference.run(cast<FunctionOpInterface>(Kernel.getOperation()), Inputs, Named);
+}
+
+/// Keeps `Most` of them, evenly, the first and the last among them.
+template <typename T> static void thin(std::vector<T> &Values, int64_t Most) {
+  int64_t Count = Values.size();
+  if (Count <= Most)
+    return;
+  for (int64_t I = 0; I < Most; ++I)
+    Values[I] = Values[I * (Count - 1) / (Most - 1)];
+  Values.resize(Most);
+}
+
+static void thin(artefact::Check &Check, int64_t Most) {
+  thin(Check.Elements, Most);
+  thin(Check.Values, Most);
+}
+
+/// Numbers that the reference did not compute are NaN; one that a model really makes NaN is left
+/// out with them.
+void CaseMaker::addTensorCheck(const ReferenceTensor &Result) {
+  artefact::Check Check;
+  Check.Argument = NextBuffer++;
+  Check.Type = toDataType(Result.getElementType());
+  Check.Budget = findKernelBudget(Kernel, Result.getElementType(), TheTarget.getName());
+  for (int64_t I = 0; I < Result.getNumElements(); ++I) {
+    double Value = Result.getFloat(I);
+    if (std::isnan(Value))
+      continue;
+    Check.Elements.push_back(I);
+    Check.Values.push_back(Value);
+  }
+  thin(Check, MostElements);
+  Case.Checks.push_back(std::move(Check));
+}
+
+/// Appended tokens, and the two before them, which must have stayed.
+void CaseMaker::addCacheChecks(const ReferenceCache &Result, int64_t FirstBuffer) {
+  KVCacheType Ty = Result.getType();
+  artefact::Check Keys, Values;
+  Keys.Argument = FirstBuffer;
+  Values.Argument = FirstBuffer + 1;
+  Keys.Type = toDataType(Ty.getKey());
+  Values.Type = toDataType(Ty.getValue());
+  Keys.Budget = findKernelBudget(Kernel, Ty.getKey(), TheTarget.getName());
+  Values.Budget = findKernelBudget(Kernel, Ty.getValue(), TheTarget.getName());
+  for (int64_t Row = 0; Row < Result.getBatch(); ++Row) {
+    int64_t End = 0;
+    while (End < Ty.getCapacity() && Result.isWritten(Row, End))
+      ++End;
+    forCache(TheTarget, Ty, Row, 0, End,
+             [&](int64_t Position, int64_t Head, int64_t Channel, int64_t Key, int64_t Value) {
+               Keys.Elements.push_back(Key);
+               Keys.Values.push_back(Result.getKey(Row, Position, Head, Channel));
+               Values.Elements.push_back(Value);
+               Values.Values.push_back(Result.getValue(Row, Position, Head, Channel));
+             });
+  }
+  for (artefact::Check *Check : {&Keys, &Values}) {
+    thin(*Check, MostElements);
+    Case.Checks.push_back(std::move(*Check));
+  }
+}
+
+/// The argument that a cache among the results began as.
+static std::optional<unsigned> findCache(Value Result) {
+  while (auto Append = Result.getDefiningOp<KVAppendOp>())
+    Result = Append.getCache();
+  auto Argument = dyn_cast<BlockArgument>(Result);
+  return Argument ? std::optional(Argument.getArgNumber()) : std::nullopt;
+}
+
+LogicalResult CaseMaker::addChecks(ArrayRef<ReferenceValue> Results) {
+  Operation *Yield = Kernel.getBody().front().getTerminator();
+  for (auto [Result, Yielded] : llvm::zip_equal(Results, Yield->getOperands())) {
+    if (Result.isTensor()) {
+      addTensorCheck(Result.getTensor());
+      continue;
+    }
+    auto Argument = findCache(Yielded);
+    if (!Argument)
+      return Kernel.emitError("a cache among the results is none of the arguments");
+    addCacheChecks(Result.getCache(), FirstBuffer[*Argument]);
+  }
+  return success();
+}
+
+/// Whether every result has something to compare.
+static bool isUseful(const artefact::VerifyCase &Case) {
+  return llvm::all_of(Case.Checks,
+                      [](const artefact::Check &Check) { return !Check.Elements.empty(); });
+}
+
+LogicalResult CaseMaker::run(artefact::VerifyCase &Made) {
+  Case.Symbols.assign(Symbols.begin(), Symbols.end());
+  for (unsigned I = 0; I < Kernel.getNumArguments(); ++I)
+    if (failed(makeInput(I)))
+      return failure();
+  int64_t FirstResult = NextBuffer;
+  for (bool Sampling : {true, false}) {
+    NextBuffer = FirstResult;
+    Case.Checks.clear();
+    auto Results = evaluateRegion(Sampling);
+    if (failed(Results) || failed(addChecks(*Results)))
+      return failure();
+    if (!isUseful(Case))
+      continue;
+    Made = std::move(Case);
+    return success();
+  }
+  return Kernel.emitError("its results on made-up inputs are no numbers");
+}
+
+//===- All cases ------------------------------------------------------------------------------===//
+
+namespace {
+/// Goes through the kernels of a program.
+class VerificationMaker {
+public:
+  VerificationMaker(ModuleOp Module, const Target &Target, const artefact::Program &Program,
+                    const SourceBytes &Sources)
+      : Module(Module), TheTarget(Target), Program(Program), Weights(Module, Sources) {}
+
+  artefact::Verification run();
+
+private:
+  void addKernel(int64_t Index);
+  bool addCase(qkernel::KernelOp Kernel, qkernel::LaunchOp Launch, int64_t LaunchIndex,
+               ArrayRef<int64_t> Symbols, std::string &Reason);
+  qkernel::LaunchOp findLaunch(StringRef Kernel, StringRef Label);
+  void keepWithinLimit();
+
+  ModuleOp Module;
+  const Target &TheTarget;
+  const artefact::Program &Program;
+  SampledWeights Weights;
+  artefact::Verification Made;
+};
+} // namespace
+
+qkernel::LaunchOp VerificationMaker::findLaunch(StringRef Kernel, StringRef Label) {
+  qkernel::LaunchOp Found;
+  Module.walk([&](qkernel::LaunchOp Launch) {
+    if (!Found && Launch.getKernel() == Kernel && Launch.getLabel() == Label)
+      Found = Launch;
+  });
+  return Found;
+}
+
+static bool runsFor(const artefact::Launch &Launch, ArrayRef<int64_t> Symbols) {
+  return llvm::all_of(Launch.When, [&](const artefact::Guard &Guard) {
+    return Symbols[Guard.Symbol] >= Guard.Range.Min && Symbols[Guard.Symbol] <= Guard.Range.Max;
+  });
+}
+
+/// Whether a case was made; otherwise the reason. Diagnostics say why and are no errors of the
+/// compilation.
+bool VerificationMaker::addCase(qkernel::KernelOp Kernel, qkernel::LaunchOp Launch,
+                                int64_t LaunchIndex, ArrayRef<int64_t> Symbols,
+                                std::string &Reason) {
+  ScopedDiagnosticHandler Handler(Module.getContext(), [&](Diagnostic &Problem) {
+    if (Reason.empty())
+      Reason = Problem.str();
+    return success();
+  });
+  auto Entry = Launch->getParentOfType<func::FuncOp>();
+  auto Context = Entry->getAttrOfType<IntegerAttr>("qopt.context");
+  artefact::VerifyCase Case;
+  CaseMaker Maker(Kernel, Launch, TheTarget, Weights, Symbols, Context ? Context.getInt() : 4096);
+  if (failed(Maker.run(Case)))
+    return false;
+  Case.Launch = LaunchIndex;
+  Made.Cases.push_back(std::move(Case));
+  return true;
+}
+
+void VerificationMaker::addKernel(int64_t Index) {
+  const std::string &Name = Program.Kernels[Index].Name;
+  auto Kernel = Module.lookupSymbol<qkernel::KernelOp>(Name);
+  SmallVector<SymbolAttr> Symbols = getSymbols(Kernel);
+  SmallVector<SmallVector<int64_t>, 2> Requests = {chooseSmallRequest(Symbols),
+                                                   chooseLargeRequest(Symbols)};
+  if (Requests[0] == Requests[1])
+    Requests.pop_back();
+  std::string Reason;
+  bool Any = false;
+  for (ArrayRef<int64_t> Request : Requests)
+    for (auto [I, Candidate] : llvm::enumerate(Program.Launches))
+      if (Candidate.Kernel == Index && runsFor(Candidate, Request)) {
+        Any |= addCase(Kernel, findLaunch(Name, Candidate.Name), I, Request, Reason);
+        break;
+      }
+  if (!Any)
+    Made.Unverified.push_back(
+        {Index, Reason.empty() ? "no launch runs for the requests that were tried" : Reason});
+}
+
+/// A program of very many kernels compares fewer elements of each.
+void VerificationMaker::keepWithinLimit() {
+  for (int64_t Most = MostElements;
+       Most > 8 && int64_t(printVerification(Made).size()) > artefact::MaxVerifyBytes; Most /= 2)
+    for (artefact::VerifyCase &Case : Made.Cases)
+      for (artefact::Check &Check : Case.Checks)
+        thin(Check, Most / 2);
+}
+
+artefact::Verification VerificationMaker::run() {
+  for (int64_t I = 0; I < int64_t(Program.Kernels.size()); ++I)
+    addKernel(I);
+  keepWithinLimit();
+  return std::move(Made);
+}
+
+artefact::Verification qopt::makeVerification(ModuleOp Module, const Target &Target,
+                                              const artefact::Program &Program,
+                                              const SourceBytes &Sources) {
+  return VerificationMaker(Module, Target, Program, Sources).run();
+}
