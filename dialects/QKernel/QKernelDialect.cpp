@@ -39,14 +39,32 @@ static int64_t groupOverhead(StoredTypeInterface Stored) {
   return Stored.getScaleType().getIntOrFloatBitWidth() / 8 + (Stored.hasZeroPoint() ? 1 : 0);
 }
 
+/// Groups along one row, the last of which may be short.
+static int64_t groupsPerRow(StoredTypeInterface Stored, int64_t Inputs) {
+  int64_t Group = Stored.getGroupSize() ? Stored.getGroupSize() : std::max<int64_t>(Inputs, 1);
+  return llvm::divideCeil(Inputs, Group);
+}
+
+int64_t PlainLayoutAttr::getParameterBytes(RankedTensorType Ty) const {
+  StoredTypeInterface Stored = getStoredElementType(Ty);
+  int64_t Inputs = Stored ? Ty.getShape().back() : 0;
+  return Inputs ? Ty.getNumElements() / Inputs * groupsPerRow(Stored, Inputs) * groupOverhead(Stored) : 0;
+}
+
 int64_t PlainLayoutAttr::getByteSize(RankedTensorType Ty) const {
   StoredTypeInterface Stored = getStoredElementType(Ty);
   if (!Stored)
     return llvm::divideCeil(Ty.getNumElements() * Ty.getElementTypeBitWidth(), 8);
   int64_t Inputs = Ty.getShape().back(), Rows = Inputs ? Ty.getNumElements() / Inputs : 0;
-  int64_t Group = Stored.getGroupSize() ? Stored.getGroupSize() : std::max<int64_t>(Inputs, 1);
-  return Rows * (llvm::divideCeil(Inputs * Stored.getCodeBits(), 8) +
-                 llvm::divideCeil(Inputs, Group) * groupOverhead(Stored));
+  return Rows * llvm::divideCeil(Inputs * Stored.getCodeBits(), 8) + getParameterBytes(Ty);
+}
+
+int64_t PanelLayoutAttr::getParameterBytes(RankedTensorType Ty) const {
+  StoredTypeInterface Stored = getStoredElementType(Ty);
+  if (!Stored)
+    return 0;
+  int64_t Panels = llvm::divideCeil(Ty.getDimSize(0), getRows());
+  return Panels * getRows() * groupsPerRow(Stored, Ty.getDimSize(1)) * groupOverhead(Stored);
 }
 
 int64_t PanelLayoutAttr::getByteSize(RankedTensorType Ty) const {
@@ -59,10 +77,8 @@ int64_t PanelLayoutAttr::getByteSize(RankedTensorType Ty) const {
     return Stored.getCodeBits() <= 4 ? llvm::divideCeil(Count, 8) * 4 : Count;
   };
   int64_t Full = Inputs / Group, Rest = Inputs % Group;
-  int64_t PerRow = Full * (CodeBytes(Group) + groupOverhead(Stored));
-  if (Rest)
-    PerRow += CodeBytes(Rest) + groupOverhead(Stored);
-  return Panels * getRows() * PerRow;
+  int64_t PerRow = Full * CodeBytes(Group) + (Rest ? CodeBytes(Rest) : 0);
+  return Panels * getRows() * PerRow + getParameterBytes(Ty);
 }
 
 //===- kernel ---------------------------------------------------------------------------------===//

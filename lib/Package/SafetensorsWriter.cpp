@@ -30,39 +30,69 @@ static std::string finishHeader(std::string Members) {
   return Header + Json;
 }
 
-Result<SafetensorsWriter> SafetensorsWriter::create(const std::string &Path,
-                                                    const std::vector<TensorDeclaration> &Tensors) {
-  SafetensorsWriter Writer;
-  Writer.Count = Tensors.size();
-  Writer.Slots = std::make_unique<Slot[]>(Tensors.size());
+namespace {
+/// Where everything of a file lies.
+struct Plan {
+  std::string Header;
+  std::vector<int64_t> Offsets; ///< of the tensors, in the file
+  int64_t FileBytes = 0;
+};
+} // namespace
+
+static Result<Plan> makePlan(const std::vector<TensorDeclaration> &Tensors) {
+  Plan Made;
   std::set<std::string> Names = {"__metadata__"};
   std::string Members;
   int64_t End = 0;
-  for (size_t I = 0; I < Tensors.size(); ++I) {
-    const TensorDeclaration &T = Tensors[I];
+  for (const TensorDeclaration &T : Tensors) {
     std::optional<int64_t> Padded = checkedAlign(T.Bytes, artefact::Alignment);
     std::optional<int64_t> Next = Padded ? checkedAdd(End, *Padded) : std::nullopt;
     if (!Next || !Names.insert(T.Name).second)
-      return makeError(StatusCode::Internal, Path, ": tensor \"", T.Name, "\" of ", T.Bytes,
+      return makeError(StatusCode::Internal, "tensor \"", T.Name, "\" of ", T.Bytes,
                        " bytes is repeated, negative or too large");
-    Writer.Slots[I].Name = T.Name;
-    Writer.Slots[I].Offset = End;
-    Writer.Slots[I].Bytes = T.Bytes;
-    Members += (I ? "," : "") + headerEntry(T.Name, End, *Next);
+    Members += (Members.empty() ? "" : ",") + headerEntry(T.Name, End, *Next);
+    Made.Offsets.push_back(End);
     End = *Next;
   }
-  std::string Header = finishHeader(std::move(Members));
-  int64_t HeaderBytes = static_cast<int64_t>(Header.size());
-  for (size_t I = 0; I < Writer.Count; ++I)
-    Writer.Slots[I].Offset += HeaderBytes;
-  Writer.FileBytes = HeaderBytes + End;
-  Writer.HeaderHash = hashBytes(Header);
+  Made.Header = finishHeader(std::move(Members));
+  int64_t HeaderBytes = static_cast<int64_t>(Made.Header.size());
+  std::optional<int64_t> FileBytes = checkedAdd(HeaderBytes, End);
+  if (!FileBytes)
+    return makeError(StatusCode::Internal, "tensors of ", End, " bytes are too large for a file");
+  Made.FileBytes = *FileBytes;
+  for (int64_t &Offset : Made.Offsets)
+    Offset += HeaderBytes;
+  return Made;
+}
+
+Result<int64_t> SafetensorsWriter::fileBytes(const std::vector<TensorDeclaration> &Tensors) {
+  Result<Plan> Made = makePlan(Tensors);
+  if (!Made)
+    return Made.status();
+  return Made->FileBytes;
+}
+
+Result<SafetensorsWriter> SafetensorsWriter::create(const std::string &Path,
+                                                    const std::vector<TensorDeclaration> &Tensors) {
+  Result<Plan> Made = makePlan(Tensors);
+  if (!Made)
+    return Made.status().within(Path);
+  SafetensorsWriter Writer;
+  Writer.Count = Tensors.size();
+  Writer.Slots = std::make_unique<Slot[]>(Tensors.size());
+  for (size_t I = 0; I < Tensors.size(); ++I) {
+    Writer.Slots[I].Name = Tensors[I].Name;
+    Writer.Slots[I].Offset = Made->Offsets[I];
+    Writer.Slots[I].Bytes = Tensors[I].Bytes;
+  }
+  Writer.FileBytes = Made->FileBytes;
+  Writer.HeaderHash = hashBytes(Made->Header);
 
   Result<FileWriter> File = FileWriter::create(Path);
   if (!File)
     return File.status();
   Writer.File = std::move(*File);
-  if (Status S = Writer.File.write(Header); !S.ok())
+  if (Status S = Writer.File.write(Made->Header); !S.ok())
     return S;
   if (Status S = Writer.File.resize(Writer.FileBytes); !S.ok())
     return S;

@@ -39,6 +39,8 @@ private:
   Status lowerTo(Level Which);
   Status dump(Level Which);
   Status stop();
+  Status plan(const Target &TheTarget);
+  Status report();
   Status finish();
   SourceBytes sources();
   std::string modelName() const;
@@ -51,6 +53,8 @@ private:
   OwningOpRef<ModuleOp> Module;
   std::string SourceHash;
   std::string Output;
+  artefact::Program Program;
+  artefact::Manifest Manifest;
   CompileReport Report;
 };
 
@@ -63,7 +67,7 @@ unsigned Compilation::countPhases(const CompileOptions &Options) {
   for (Level Each : getAllLevels())
     if (Each != Level::Code && Each <= Last && (Options.StartFrom ? Each > First : true))
       ++Phases;
-  return Last == Level::Code ? Phases + 2 : Phases;
+  return Last == Level::Code ? Phases + 1 : Phases;
 }
 
 std::string Compilation::modelName() const {
@@ -77,7 +81,7 @@ std::string Compilation::modelName() const {
 /// A mistake about the output must show before the work is done.
 Status Compilation::checkOutput() {
   Output = Options.Output.empty() ? modelName() + (Options.StopAfter ? ".mlir" : ".qopt") : Options.Output;
-  if (!Options.Force && llvm::sys::fs::exists(Output))
+  if (!Options.DryRun && !Options.Force && llvm::sys::fs::exists(Output))
     return makeError(StatusCode::Usage, Output, " exists; --force replaces it");
   return Status();
 }
@@ -94,7 +98,8 @@ Status Compilation::loadText() {
 Status Compilation::load() {
   Log.phase("reading " + modelName());
   if (Options.StartFrom) {
-    if (Status Error = loadText(); !Error.ok())
+    Status Error = loadText();
+    if (!Error.ok() || Options.DryRun)
       return Error;
     SmallString<128> Beside(Options.Model);
     llvm::sys::path::remove_filename(Beside);
@@ -109,7 +114,9 @@ Status Compilation::load() {
   if (!Opened)
     return Opened.status();
   Folder = std::move(*Opened);
-  auto Imported = importONNX(Context, *Folder);
+  ImportOptions Import;
+  Import.ShapesOnly = Options.DryRun;
+  auto Imported = importONNX(Context, *Folder, Import);
   if (!Imported)
     return Imported.status();
   Module = std::move(*Imported);
@@ -189,42 +196,63 @@ static bool hasNarrowCodes(ModuleOp Module) {
   });
 }
 
-Status Compilation::finish() {
-  Log.phase("code");
-  auto Chosen = findTarget(*Module, Options.Levels.Target);
-  if (failed(Chosen))
-    return makeError(StatusCode::Unsupported, "no such target");
-  const Target &TheTarget = **Chosen;
+/// The launch table and the manifest; all but the code and the weights themselves.
+Status Compilation::plan(const Target &TheTarget) {
   auto Plans = planKernels(*Module, TheTarget);
   if (failed(Plans))
     return makeError(StatusCode::Unsupported, "a kernel has no lowering for target '", Options.Levels.Target, "'");
-  auto Code = TheTarget.compile(*Module);
-  if (failed(Code))
-    return makeError(StatusCode::Failed, "code generation failed");
-  auto Program = emitProgram(*Module, TheTarget, *Plans, &*Code);
-  if (failed(Program))
+  auto Emitted = emitProgram(*Module, TheTarget, *Plans);
+  if (failed(Emitted))
     return makeError(StatusCode::Failed, "the launch table could not be made");
-  auto Manifest = makeManifest(*Module, TheTarget, *Program);
-  if (failed(Manifest))
+  auto Made = makeManifest(*Module, TheTarget, *Emitted);
+  if (failed(Made))
     return makeError(StatusCode::Failed, "the manifest could not be made");
-  Manifest->Name = modelName();
-  Manifest->Compiler = "qopt " QOPT_VERSION;
-  Manifest->Bytes.push_back({"source", Report.SourceBytes});
-  Manifest->Hashes = {{"source", SourceHash}, {"options", formatHash(hashBytes(Options.Levels.print()))}};
+  Program = std::move(*Emitted);
+  Manifest = std::move(*Made);
+  return Status();
+}
 
-  Report.Output = Output;
-  Report.CodeBytes = Code->Bytes.size();
-  Report.ArenaBytes = Program->ArenaBytes;
-  for (const artefact::WeightRecord &Record : Manifest->Weights)
-    Report.WeightBytes += Record.Bytes;
+Status Compilation::report() {
+  auto Bytes = measureFootprint(getUsedWeights(*Module), Program, Manifest);
+  if (!Bytes)
+    return makeError(StatusCode::ResourceLimit, "the bytes that the program needs overflow; lower --context or --batch");
+  Report.Bytes = *Bytes;
+  Report.Context = Manifest.Context;
+  Report.Batch = Manifest.Batch;
+  Report.KvBytesPerToken = Manifest.Kv ? Manifest.Kv->BytesPerToken : 0;
   Report.Uncalibrated = hasNarrowCodes(*Module);
-  Report.IsDecoder = Manifest->Kind == artefact::ProgramKind::Decoder;
-  Report.Explanation = explainProgram(*Module, *Manifest);
+  Report.IsDecoder = Manifest.Kind == artefact::ProgramKind::Decoder;
+  Report.Explanation = explainProgram(*Module, Manifest);
+  return Status();
+}
 
-  Log.phase("weights");
-  ArtefactInputs Inputs{*Module, std::move(*Program), std::move(*Manifest), std::move(*Code), sources(), TheTarget, Options.Threads};
-  return writeArtefact(std::move(Inputs), Output,
-                       Options.Force ? FolderWriter::Existing::ReplaceArtefact : FolderWriter::Existing::Refuse, Log);
+Status Compilation::finish() {
+  auto Chosen = findTarget(*Module, Options.Levels.Target);
+  if (failed(Chosen))
+    return makeError(StatusCode::Unsupported, "no such target");
+  Log.phase(Options.DryRun ? "sizes" : "code and weights");
+  if (Status Error = plan(**Chosen); !Error.ok())
+    return Error;
+  if (Status Error = report(); !Error.ok())
+    return Error;
+  if (Options.DryRun) {
+    Report.CodeBytes = (*Chosen)->estimateCodeBytes(*Module);
+    if (Folder)
+      Report.AbsentFiles = Folder->absentFiles();
+    return Status();
+  }
+  Manifest.Name = modelName();
+  Manifest.Compiler = "qopt " QOPT_VERSION;
+  Manifest.Bytes.push_back({"source", Report.SourceBytes});
+  Manifest.Hashes = {{"source", SourceHash}, {"options", formatHash(hashBytes(Options.Levels.print()))}};
+  Report.Output = Output;
+  ArtefactInputs Inputs{*Module, **Chosen, std::move(Program), std::move(Manifest), sources(), Options.Threads};
+  auto Code = writeArtefact(std::move(Inputs), Output,
+                            Options.Force ? FolderWriter::Existing::ReplaceArtefact : FolderWriter::Existing::Refuse, Log);
+  if (!Code)
+    return Code.status();
+  Report.CodeBytes = *Code;
+  return Status();
 }
 
 Result<CompileReport> Compilation::run() {

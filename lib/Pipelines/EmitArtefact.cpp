@@ -9,6 +9,8 @@
 #include "qopt/Package/Verification.h"
 
 #include <atomic>
+#include <chrono>
+#include <future>
 
 using namespace mlir;
 using namespace qopt;
@@ -21,8 +23,7 @@ static std::string typeName(Type Ty) {
   return Text;
 }
 
-/// Weights that the program reads, in the order of their first launch.
-static SmallVector<WeightOp> getUsedWeights(ModuleOp Module) {
+SmallVector<WeightOp> qopt::getUsedWeights(ModuleOp Module) {
   llvm::SetVector<WeightOp> Used;
   Module.walk([&](qkernel::LaunchOp Launch) {
     for (Value Operand : Launch.getOperands())
@@ -115,9 +116,37 @@ FailureOr<artefact::Manifest> qopt::makeManifest(ModuleOp Module, const Target &
   return Manifest;
 }
 
-//===- Weights and folder ---------------------------------------------------------------------===//
+//===- Weights, code and folder ---------------------------------------------------------------===//
 
-static Status writeWeights(ArtefactInputs &Inputs, ArtefactWriter &Writer, Progress &Log) {
+namespace {
+/// The code of the kernels, compiled beside other work, or when it is asked for if there is one thread only.
+class CodeTask {
+public:
+  CodeTask(ModuleOp Module, const Target &Target, unsigned Threads)
+      : Running(std::async(Threads > 1 ? std::launch::async : std::launch::deferred,
+                           [Module, &Target] { return Target.compile(Module); })) {}
+
+  bool isRunning() const {
+    return Running.valid() && Running.wait_for(std::chrono::seconds(0)) == std::future_status::timeout;
+  }
+  bool hasFailed() { return Running.valid() && isDone() && failed(get()); }
+  FailureOr<CompiledModule> &get() {
+    if (!Made)
+      Made = Running.get();
+    return *Made;
+  }
+
+private:
+  bool isDone() const { return Running.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
+
+  std::future<FailureOr<CompiledModule>> Running;
+  std::optional<FailureOr<CompiledModule>> Made;
+};
+} // namespace
+
+static Status codeError() { return makeError(StatusCode::Failed, "code generation failed"); }
+
+static Status writeWeights(ArtefactInputs &Inputs, CodeTask &Code, ArtefactWriter &Writer, Progress &Log) {
   SmallVector<WeightOp> Weights = getUsedWeights(Inputs.Module);
   std::vector<TensorDeclaration> Declarations;
   int64_t Total = 0;
@@ -131,25 +160,33 @@ static Status writeWeights(ArtefactInputs &Inputs, ArtefactWriter &Writer, Progr
   registerAllSchemes(Schemes);
   std::atomic<int64_t> Done{0};
   for (auto [Index, Weight] : llvm::enumerate(Weights)) {
+    if (Code.hasFailed())
+      return codeError();
     auto Sink = [&, Index = Index, Name = Weight.getSymName()](int64_t Offset, ArrayRef<char> Bytes) {
       Log.update(Name, Done += Bytes.size(), Total);
       return Writer.writeWeight(Index, Offset, Bytes.data(), Bytes.size());
     };
     auto Layout = cast<qkernel::WeightLayoutInterface>(*Weight.getLayout());
-    if (Status Error = packWeight(Weight, Layout, Schemes, Inputs.Sources, Inputs.Threads, Sink); !Error.ok())
+    unsigned Threads = Code.isRunning() ? Inputs.Threads - 1 : Inputs.Threads;
+    if (Status Error = packWeight(Weight, Layout, Schemes, Inputs.Sources, Threads, Sink); !Error.ok())
       return Error;
   }
   return Status();
 }
 
-Status qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Path, FolderWriter::Existing Policy,
-                           Progress &Log) {
+Result<int64_t> qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Path, FolderWriter::Existing Policy,
+                                    Progress &Log) {
   auto Writer = ArtefactWriter::create(Path, Policy);
   if (!Writer)
     return Writer.status();
-  if (Status Error = writeWeights(Inputs, *Writer, Log); !Error.ok())
+  CodeTask Code(Inputs.Module, Inputs.TheTarget, Inputs.Threads);
+  if (Status Error = writeWeights(Inputs, Code, *Writer, Log); !Error.ok())
     return Error;
-  if (Status Error = Writer->addFile(Inputs.Code.FileName, Inputs.Code.Bytes); !Error.ok())
+  FailureOr<CompiledModule> &Made = Code.get();
+  if (failed(Made))
+    return codeError();
+  addVariants(Inputs.Program, *Made);
+  if (Status Error = Writer->addFile(Made->FileName, Made->Bytes); !Error.ok())
     return Error;
   auto WeightsHash = Writer->finishWeights();
   if (!WeightsHash)
@@ -159,5 +196,7 @@ Status qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Path, Folde
   Verification.WeightsHash = formatHash(*WeightsHash);
   if (Status Error = Writer->addFile(artefact::VerifyFile, printVerification(Verification)); !Error.ok())
     return Error;
-  return Writer->commit(Inputs.Program, std::move(Inputs.Manifest));
+  if (Status Error = Writer->commit(Inputs.Program, std::move(Inputs.Manifest)); !Error.ok())
+    return Error;
+  return int64_t(Made->Bytes.size());
 }

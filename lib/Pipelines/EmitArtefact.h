@@ -10,23 +10,28 @@
 
 namespace qopt {
 
-/// What goes into the artefact beside the program.
+/// What an artefact is made of.
 struct ArtefactInputs {
   mlir::ModuleOp Module;
+  const Target &TheTarget;
+  /// Without versions of the kernels, which come with the code.
   artefact::Program Program;
   artefact::Manifest Manifest;
-  CompiledModule Code;
   SourceBytes Sources;
-  const Target &TheTarget;
   unsigned Threads = 1;
 };
+
+/// Weights that the program reads, in the order of their first launch.
+llvm::SmallVector<WeightOp> getUsedWeights(mlir::ModuleOp Module);
 
 /// Manifest of a module at the kernels level: signature, precision of every weight, caches, limits.
 mlir::FailureOr<artefact::Manifest> makeManifest(mlir::ModuleOp Module, const Target &Target,
                                                  const artefact::Program &Program);
 
-/// Packs the weights while writing them; the folder appears only when all of it is there.
-Status writeArtefact(ArtefactInputs Inputs, const std::string &Path, FolderWriter::Existing Policy, Progress &Log);
+/// Compiles the kernels and packs the weights while writing them, both at once where there are threads for it; the folder
+/// appears only when all of it is there. Returns the bytes of code.
+Result<int64_t> writeArtefact(ArtefactInputs Inputs, const std::string &Path, FolderWriter::Existing Policy,
+                              Progress &Log);
 
 } // namespace qopt
 

@@ -81,9 +81,8 @@ namespace {
 /// Builds the table; buffers are numbered in the order in which they are first seen.
 class ProgramEmitter {
 public:
-  ProgramEmitter(ModuleOp Module, func::FuncOp Entry, const Target &Target, const KernelPlans &Plans,
-                 const CompiledModule *Code, DimAnalysis Dims)
-      : Module(Module), Entry(Entry), TheTarget(Target), Plans(Plans), Code(Code), Dims(std::move(Dims)) {}
+  ProgramEmitter(ModuleOp Module, func::FuncOp Entry, const Target &Target, const KernelPlans &Plans, DimAnalysis Dims)
+      : Module(Module), Entry(Entry), TheTarget(Target), Plans(Plans), Dims(std::move(Dims)) {}
 
   FailureOr<artefact::Program> emit();
 
@@ -111,7 +110,6 @@ private:
   func::FuncOp Entry;
   const Target &TheTarget;
   const KernelPlans &Plans;
-  const CompiledModule *Code;
   DimAnalysis Dims;
   artefact::Program Program;
   /// A tensor has one buffer, a cache two.
@@ -242,9 +240,6 @@ void ProgramEmitter::addKernels() {
     KernelIndex[Kernel.getSymName()] = Program.Kernels.size();
     artefact::Kernel New;
     New.Name = Kernel.getSymName().str();
-    if (Code)
-      for (const KernelVariant &Variant : Code->Variants.lookup(Kernel.getSymName()))
-        New.Variants.push_back({Variant.Isa, Variant.Symbol});
     Program.Kernels.push_back(std::move(New));
   }
 }
@@ -357,13 +352,18 @@ FailureOr<artefact::Program> ProgramEmitter::emit() {
   return std::move(Program);
 }
 
-FailureOr<artefact::Program> qopt::emitProgram(ModuleOp Module, const Target &Target, const KernelPlans &Plans,
-                                               const CompiledModule *Code) {
+FailureOr<artefact::Program> qopt::emitProgram(ModuleOp Module, const Target &Target, const KernelPlans &Plans) {
   auto Entry = findEntry(Module);
   if (failed(Entry))
     return failure();
   auto Dims = DimAnalysis::run(*Entry);
   if (failed(Dims))
     return failure();
-  return ProgramEmitter(Module, *Entry, Target, Plans, Code, std::move(*Dims)).emit();
+  return ProgramEmitter(Module, *Entry, Target, Plans, std::move(*Dims)).emit();
+}
+
+void qopt::addVariants(artefact::Program &Program, const CompiledModule &Code) {
+  for (artefact::Kernel &Kernel : Program.Kernels)
+    for (const KernelVariant &Variant : Code.Variants.lookup(Kernel.Name))
+      Kernel.Variants.push_back({Variant.Isa, Variant.Symbol});
 }

@@ -18,9 +18,11 @@ mlir::FailureOr<mlir::func::FuncOp> findEntry(mlir::ModuleOp Module);
 /// Asks the target for a plan of every kernel and notes the chosen lowering on it.
 mlir::FailureOr<KernelPlans> planKernels(mlir::ModuleOp Module, const Target &Target);
 
-/// The launch table of the entry function. `Code` may be null: then kernels have no versions yet.
-mlir::FailureOr<artefact::Program> emitProgram(mlir::ModuleOp Module, const Target &Target, const KernelPlans &Plans,
-                                               const CompiledModule *Code);
+/// The launch table of the entry function. Its kernels have no versions yet.
+mlir::FailureOr<artefact::Program> emitProgram(mlir::ModuleOp Module, const Target &Target, const KernelPlans &Plans);
+
+/// Notes the versions that were compiled of each kernel.
+void addVariants(artefact::Program &Program, const CompiledModule &Code);
 
 /// The expression of the artefact for an affine one.
 Expression toExpression(mlir::AffineExpr Expr);

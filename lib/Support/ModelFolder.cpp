@@ -83,20 +83,6 @@ int openBeneath(int Folder, const std::vector<std::string> &Parts) {
   return File;
 }
 
-Status openError(const std::string &Path) {
-  if (errno == ELOOP)
-    return makeError(StatusCode::BadInput, "'", Path,
-                     "': is a symbolic link that leads out of the model's folder");
-  if (errno == ENOENT)
-    return makeError(StatusCode::BadInput, "'", Path,
-                     "': there is no such file in the model's folder");
-  if (errno == ENOTDIR)
-    return makeError(StatusCode::BadInput, "'", Path,
-                     "': a part of the path is a symbolic link or not a folder");
-  return makeError(errno == ENAMETOOLONG ? StatusCode::BadInput : StatusCode::Failed, "'", Path,
-                   "': cannot open: ", std::strerror(errno));
-}
-
 std::pair<std::string, std::string> splitFileName(const std::string &Path) {
   size_t Slash = Path.rfind('/');
   if (Slash == std::string::npos)
@@ -174,6 +160,22 @@ Result<std::unique_ptr<ModelFolder>> ModelFolder::open(const std::string &Path) 
   return Model;
 }
 
+Status ModelFolder::openError(const std::string &Path) const {
+  if (errno == ELOOP)
+    return makeError(StatusCode::BadInput, "'", Path,
+                     "': is a symbolic link that leads out of the model's folder");
+  if (errno == ENOENT) {
+    Absent.insert(Path);
+    return makeError(StatusCode::BadInput, "'", Path,
+                     "': there is no such file in the model's folder");
+  }
+  if (errno == ENOTDIR)
+    return makeError(StatusCode::BadInput, "'", Path,
+                     "': a part of the path is a symbolic link or not a folder");
+  return makeError(errno == ENAMETOOLONG ? StatusCode::BadInput : StatusCode::Failed, "'", Path,
+                   "': cannot open: ", std::strerror(errno));
+}
+
 /// Where the logical name is a link or missing: the file beside the canonical model file that it stands for.
 Result<int> ModelFolder::openBesideCanonical(const std::string &Relative) const {
   Result<std::vector<std::string>> Parts = splitPath(Relative);
@@ -230,6 +232,11 @@ Result<std::shared_ptr<const MappedFile>> ModelFolder::map(const std::string &Re
   auto Shared = std::make_shared<const MappedFile>(std::move(*Mapped));
   Files[Relative] = Shared;
   return Shared;
+}
+
+std::vector<std::string> ModelFolder::absentFiles() {
+  std::lock_guard<std::mutex> Guard(Lock);
+  return {Absent.begin(), Absent.end()};
 }
 
 std::vector<std::string> ModelFolder::takeWarnings() {

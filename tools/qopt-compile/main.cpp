@@ -50,6 +50,7 @@ struct Flags {
   cl::opt<bool> NoFuse{"no-fuse", cl::desc("every operation is a kernel of its own"), cl::cat(LevelFlags)};
   cl::opt<std::string> Output{"o", cl::desc("artefact (<model name>.qopt), or text with --stop-after"), cl::value_desc("path"), cl::cat(OutputOptions)};
   cl::opt<bool> Force{"force", cl::desc("replace what is there"), cl::cat(OutputOptions)};
+  cl::opt<bool> DryRun{"dry-run", cl::desc("print the bytes that it would take, from shapes alone; write nothing"), cl::cat(OutputOptions)};
   cl::opt<bool> Explain{"explain", cl::desc("print each tensor's precision, each launch's kernel, and why"), cl::cat(OutputOptions)};
   cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"), cl::cat(OutputOptions)};
   cl::opt<std::string> Json{"json", cl::desc("write a report; - is standard output"), cl::value_desc("file"), cl::cat(OutputOptions)};
@@ -166,6 +167,7 @@ static Result<Request> readRequest() {
   Options.Output = flags().Output;
   Options.Sources = flags().Sources;
   Options.DumpLevels = flags().DumpLevels;
+  Options.DryRun = flags().DryRun;
   Options.Force = flags().Force;
   Options.Quiet = flags().Quiet;
   Options.Threads = flags().Threads ? flags().Threads : std::max(1u, std::thread::hardware_concurrency());
@@ -173,6 +175,8 @@ static Result<Request> readRequest() {
                        fillLevel("--start-from", flags().StartFrom, Options.StartFrom)})
     if (!Error.ok())
       return Error;
+  if (Options.DryRun && (Options.StopAfter || !Options.DumpLevels.empty()))
+    return makeError(StatusCode::Usage, "--dry-run writes nothing: leave out --stop-after and --dump-levels");
   for (const std::string &Text : flags().InsertPass) {
     auto Inserted = parseInsertedPass(Text);
     if (!Inserted)
@@ -186,10 +190,27 @@ static Result<Request> readRequest() {
   return Given;
 }
 
-static Status writeJson(const std::string &Path, const CompileReport &Report) {
-  llvm::json::Object Object{{"output", Report.Output},           {"source_bytes", Report.SourceBytes},
-                            {"weight_bytes", Report.WeightBytes}, {"code_bytes", Report.CodeBytes},
-                            {"arena_bytes", Report.ArenaBytes},   {"seconds", Report.Seconds}};
+static Status writeJson(const std::string &Path, const CompileReport &Report, bool DryRun) {
+  const Footprint &Bytes = Report.Bytes;
+  llvm::json::Object Object{{"output", DryRun ? llvm::json::Value(nullptr) : llvm::json::Value(Report.Output)},
+                            {"source_bytes", Report.SourceBytes},
+                            {"weight_bytes", Bytes.weights()},
+                            {"packed_code_bytes", Bytes.Codes},
+                            {"scale_bytes", Bytes.Scales},
+                            {"other_tensor_bytes", Bytes.Others},
+                            {"weights_file_bytes", Bytes.WeightsFile},
+                            {"context", Report.Context},
+                            {"batch", Report.Batch},
+                            {"kv_bytes_per_token", Report.KvBytesPerToken},
+                            {"kv_bytes", Bytes.Caches},
+                            {"table_bytes", Bytes.Tables},
+                            {"arena_bytes", Bytes.Arena},
+                            {"scratch_bytes", Bytes.Scratch},
+                            {"code_bytes", Report.CodeBytes},
+                            {"code_bytes_estimated", DryRun},
+                            {"total_bytes", Bytes.memory() + Report.CodeBytes},
+                            {"absent_files", llvm::json::Array(Report.AbsentFiles)},
+                            {"seconds", Report.Seconds}};
   std::error_code Error;
   llvm::ToolOutputFile File(Path, Error, llvm::sys::fs::OF_None);
   if (Error)
@@ -199,10 +220,37 @@ static Status writeJson(const std::string &Path, const CompileReport &Report) {
   return Status();
 }
 
+static void printBytes(llvm::StringRef Name, int64_t Bytes, const std::string &Note = "") {
+  bool IsLarge = Bytes >= 1 << 30;
+  double Short = double(Bytes) / double(IsLarge ? 1 << 30 : 1 << 20);
+  std::string Line = llvm::formatv("  {0,-20} {1,14} bytes {2,9:F2} {3}  {4}", Name, Bytes, Short, IsLarge ? "GiB" : "MiB", Note);
+  llvm::outs() << llvm::StringRef(Line).rtrim() << "\n";
+}
+
+/// What a dry run answers.
+static void printFootprint(const CompileReport &Report) {
+  const Footprint &Bytes = Report.Bytes;
+  llvm::outs() << "from shapes alone; nothing was written\n";
+  printBytes("codes", Bytes.Codes);
+  printBytes("scales, zero points", Bytes.Scales);
+  printBytes("other tensors", Bytes.Others);
+  printBytes("weights as a file", Bytes.WeightsFile, "the sum of these, with header and padding");
+  if (Report.IsDecoder)
+    printBytes("KV cache", Bytes.Caches,
+               llvm::formatv("{0} tokens x {1} rows x {2} bytes", Report.Context, Report.Batch, Report.KvBytesPerToken).str());
+  printBytes("rotary tables", Bytes.Tables);
+  printBytes("arena", Bytes.Arena, "intermediate results of the largest request");
+  printBytes("scratch", Bytes.Scratch, "of each thread");
+  printBytes("code", Report.CodeBytes, "an estimate");
+  printBytes("total", Bytes.memory() + Report.CodeBytes, "weights file, caches, tables, arena, code, scratch of one thread");
+  for (const std::string &File : Report.AbsentFiles)
+    llvm::outs() << "note: " << File << " is absent, so equal tensors in it are not recognized: a tied table counts twice\n";
+}
+
 static void printClosing(const std::string &Model, bool StartsFromText, const CompileReport &Report) {
-  llvm::errs() << Report.Output << ": weights " << Report.SourceBytes << " -> " << Report.WeightBytes << " bytes";
+  llvm::errs() << Report.Output << ": weights " << Report.SourceBytes << " -> " << Report.Bytes.weights() << " bytes";
   if (Report.SourceBytes)
-    llvm::errs() << llvm::format(" (%.2f of the file)", double(Report.WeightBytes) / double(Report.SourceBytes));
+    llvm::errs() << llvm::format(" (%.2f of the file)", double(Report.Bytes.weights()) / double(Report.SourceBytes));
   llvm::errs() << ", code " << Report.CodeBytes << " bytes\n";
   if (Report.Uncalibrated)
     llvm::errs() << "note: 4-bit codes were rounded without calibration; measure what that costs\n";
@@ -263,8 +311,13 @@ int main(int Argc, char **Argv) {
   if (Given->Explain)
     llvm::outs() << Report->Explanation;
   if (!Given->Json.empty())
-    if (Status Error = writeJson(Given->Json, *Report); !Error.ok())
+    if (Status Error = writeJson(Given->Json, *Report, Given->Compile.DryRun); !Error.ok())
       return fail(Error);
+  if (Given->Compile.DryRun) {
+    if (Given->Json != "-")
+      printFootprint(*Report);
+    return 0;
+  }
   if (!Given->Compile.Quiet && Given->Compile.StopAfter)
     llvm::errs() << Report->Output << "\n";
   else if (!Given->Compile.Quiet)

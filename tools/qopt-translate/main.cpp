@@ -18,7 +18,7 @@ struct Flags {
   cl::opt<bool> ImportONNX{"import-onnx", cl::desc("the input is an ONNX model or a folder that holds one"), cl::cat(Options)};
   cl::opt<std::string> Output{"o", cl::init("-"), cl::desc("output file (- is standard output, the default)"), cl::value_desc("file"), cl::cat(Options)};
   cl::opt<bool> EmitBytecode{"emit-bytecode", cl::desc("write MLIR bytecode, not text"), cl::cat(Options)};
-  cl::opt<bool> AllowMissingData{"allow-missing-data", cl::desc("import from shapes alone where external data is absent"), cl::cat(Options)};
+  cl::opt<bool> AllowMissingData{"allow-missing-data", cl::desc("import from shapes alone: external data may be absent, and hashes are 0"), cl::cat(Options)};
   cl::opt<bool> Quiet{"quiet", cl::desc("print errors only"), cl::cat(Options)};
 };
 } // namespace
@@ -74,7 +74,7 @@ static int importModel() {
   if (!Folder)
     return fail(Folder.status().code(), "error: " + Folder.status().message());
   ImportOptions Options;
-  Options.AllowMissingData = flags().AllowMissingData;
+  Options.ShapesOnly = flags().AllowMissingData;
   auto Module = importONNX(Context, **Folder, Options);
   if (!Module)
     return fail(Module.status().code(), Module.status().message());

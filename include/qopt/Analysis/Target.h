@@ -72,6 +72,9 @@ public:
   /// Chooses a lowering; a kernel that nobody matches is an error naming it.
   virtual mlir::FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const = 0;
 
+  /// About how many bytes of code compile() makes of the module's kernels.
+  virtual int64_t estimateCodeBytes(mlir::ModuleOp Module) const = 0;
+
   /// Compiles all kernels of the module. `Layouts` of weights are on the kernels' arguments as `qkernel.layout`.
   virtual mlir::FailureOr<CompiledModule> compile(mlir::ModuleOp Module) const = 0;
 };

@@ -28,6 +28,9 @@ public:
   static Result<SafetensorsWriter> create(const std::string &Path,
                                           const std::vector<TensorDeclaration> &Tensors);
 
+  /// Of the file that create() makes, without making it. Errors: as create().
+  static Result<int64_t> fileBytes(const std::vector<TensorDeclaration> &Tensors);
+
   /// Writes bytes [Offset, Offset + Size) of a tensor, by its index in the declarations. May be
   /// called by several threads; no byte may be written twice. Errors: Internal beyond the end.
   Status write(size_t Tensor, int64_t Offset, const void *Data, int64_t Size);

@@ -2,6 +2,7 @@
 #ifndef QOPT_PIPELINES_COMPILE_H
 #define QOPT_PIPELINES_COMPILE_H
 
+#include "qopt/Pipelines/Footprint.h"
 #include "qopt/Pipelines/Levels.h"
 
 namespace qopt {
@@ -19,15 +20,23 @@ struct CompileOptions {
   std::string DumpLevels;
   std::vector<InsertedPass> Inserted;
   bool Force = false, Quiet = false;
+  /// Answer from shapes alone: external data may be absent, and nothing is written.
+  bool DryRun = false;
   unsigned Threads = 1;
 };
 
 /// What was made; sizes in bytes.
 struct CompileReport {
   std::string Output;
-  /// Of all weights as the model's files hold them, and as the artefact does.
-  int64_t SourceBytes = 0, WeightBytes = 0;
-  int64_t CodeBytes = 0, ArenaBytes = 0;
+  /// Of all weights as the model's files hold them.
+  int64_t SourceBytes = 0;
+  Footprint Bytes;
+  /// Of all kernels in all versions; of a dry run, which generates none, an estimate.
+  int64_t CodeBytes = 0;
+  /// The most tokens of a row (0 for what is no decoder) and the most rows that memory is planned for.
+  int64_t Context = 0, Batch = 0, KvBytesPerToken = 0;
+  /// External files that a dry run did without.
+  std::vector<std::string> AbsentFiles;
   /// The text that --explain prints.
   std::string Explanation;
   /// Whether codes of 4 bits or fewer were computed without calibration.

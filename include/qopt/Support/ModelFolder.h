@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,16 @@ public:
   /// The bytes of a file by its path relative to the model's folder. Repeated calls share one mapping. Thread-safe.
   Result<std::shared_ptr<const MappedFile>> map(const std::string &Relative);
 
+  /// Names that map() was asked for and that are fine, but there is no such file.
+  std::vector<std::string> absentFiles();
+
   /// What is allowed but worth a word, each at most once: so far, files with several hard links, which another folder
   /// can change.
   std::vector<std::string> takeWarnings();
 
 private:
   ModelFolder() = default;
+  Status openError(const std::string &Path) const;
   Result<int> openRelative(const std::string &Relative) const;
   Result<int> openBesideCanonical(const std::string &Relative) const;
 
@@ -50,6 +55,7 @@ private:
   int Canonical = -1;
   std::mutex Lock;
   std::map<std::string, std::shared_ptr<const MappedFile>> Files;
+  mutable std::set<std::string> Absent;
   std::vector<std::string> Warnings;
 };
 

@@ -17,7 +17,7 @@ Result<OwningOpRef<ModuleOp>> qopt::importONNX(MLIRContext &Context, ModelFolder
 
 Importer::Importer(MLIRContext &Context, ModelFolder &Folder, const ImportOptions &Options)
     : Context(Context), Folder(Folder), Options(Options),
-      Tensors(Folder, &Context, Options.AllowMissingData), Symbols(&Context) {
+      Tensors(Folder, &Context, Options.ShapesOnly), Symbols(&Context) {
   registerAllEmitters(Registry);
 }
 

@@ -11,7 +11,7 @@ Result<std::shared_ptr<const FileTensor>> TensorCache::get(const onnx::TensorPro
   auto &Entry = Known[&Tensor];
   if (Entry)
     return Entry;
-  Result<FileTensor> Found = locateTensor(Tensor, Folder, Context, AllowMissing);
+  Result<FileTensor> Found = locateTensor(Tensor, Folder, Context, ShapesOnly);
   if (!Found)
     return Found.status();
   Entry = std::make_shared<const FileTensor>(std::move(*Found));

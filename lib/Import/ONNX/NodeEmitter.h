@@ -17,14 +17,14 @@ namespace qopt::onnx_import {
 /// again.
 class TensorCache {
 public:
-  TensorCache(ModelFolder &Folder, mlir::MLIRContext *Context, bool AllowMissing)
-      : Folder(Folder), Context(Context), AllowMissing(AllowMissing) {}
+  TensorCache(ModelFolder &Folder, mlir::MLIRContext *Context, bool ShapesOnly)
+      : Folder(Folder), Context(Context), ShapesOnly(ShapesOnly) {}
   Result<std::shared_ptr<const FileTensor>> get(const onnx::TensorProto &Tensor);
 
 private:
   ModelFolder &Folder;
   mlir::MLIRContext *Context;
-  bool AllowMissing;
+  bool ShapesOnly;
   llvm::DenseMap<const onnx::TensorProto *, std::shared_ptr<const FileTensor>> Known;
 };
 

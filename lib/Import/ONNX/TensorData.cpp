@@ -137,7 +137,7 @@ static Result<FileTensor> parseExternal(const TensorProto &Tensor, FileTensor Re
 }
 
 static Result<FileTensor> locateExternal(const TensorProto &Tensor, FileTensor Place,
-                                         ModelFolder &Folder, bool AllowMissing) {
+                                         ModelFolder &Folder, bool ShapeOnly) {
   if (Tensor.has_raw_data() || Tensor.int32_data_size() || Tensor.int64_data_size() ||
       Tensor.uint64_data_size())
     return bad(Tensor, "has external data and data of its own");
@@ -145,7 +145,7 @@ static Result<FileTensor> locateExternal(const TensorProto &Tensor, FileTensor P
   if (!Found)
     return Found;
   auto Mapped = Folder.map(Found->File);
-  if (!Mapped && AllowMissing)
+  if (!Mapped && ShapeOnly && llvm::is_contained(Folder.absentFiles(), Found->File))
     return Found;
   if (!Mapped)
     return Mapped.status().within(describe(Tensor) + " has its data in");
@@ -193,7 +193,7 @@ static Result<FileTensor> packTyped(const TensorProto &Tensor, FileTensor Place,
 }
 
 Result<FileTensor> onnx_import::locateTensor(const TensorProto &Tensor, ModelFolder &Folder,
-                                             MLIRContext *Context, bool AllowMissing) {
+                                             MLIRContext *Context, bool ShapeOnly) {
   Type Element = getElementType(Tensor.data_type(), Context);
   if (!Element)
     return makeError(StatusCode::Unsupported, describe(Tensor),
@@ -208,8 +208,9 @@ Result<FileTensor> onnx_import::locateTensor(const TensorProto &Tensor, ModelFol
   FileTensor Place;
   Place.Type = RankedTensorType::get(Shape, Element);
   Place.Length = *Bytes;
+  Place.ShapeOnly = ShapeOnly;
   if (Tensor.data_location() == TensorProto::EXTERNAL)
-    return locateExternal(Tensor, std::move(Place), Folder, AllowMissing);
+    return locateExternal(Tensor, std::move(Place), Folder, ShapeOnly);
   if (!Tensor.has_raw_data() && *Bytes != 0)
     return packTyped(Tensor, std::move(Place), Place.Type.getNumElements());
   if (*Bytes == 0)

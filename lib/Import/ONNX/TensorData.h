@@ -34,6 +34,8 @@ struct FileTensor {
   std::shared_ptr<const MappedFile> Mapped;
   /// The bytes of a small tensor that the file spells out in int32_data, int64_data or uint64_data.
   std::string Typed;
+  /// Whether the bytes are not to be read as a whole: only shapes are asked for.
+  bool ShapeOnly = false;
   /// XXH3-64 of the bytes, once somebody asked.
   mutable std::optional<uint64_t> Hash;
 
@@ -43,10 +45,10 @@ struct FileTensor {
 };
 
 /// Finds the values of a tensor whose data stripTensorData replaced by its place. Everything is
-/// checked: the type, the number of bytes, the file, and the range in it. With `AllowMissing` an
+/// checked: the type, the number of bytes, the file, and the range in it. With `ShapeOnly` an
 /// absent external file is no error.
 Result<FileTensor> locateTensor(const onnx::TensorProto &Tensor, ModelFolder &Folder,
-                                mlir::MLIRContext *Context, bool AllowMissing = false);
+                                mlir::MLIRContext *Context, bool ShapeOnly = false);
 
 /// The values as an attribute; for small tensors.
 mlir::DenseElementsAttr readTensor(const FileTensor &Tensor);

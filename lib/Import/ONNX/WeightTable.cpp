@@ -10,8 +10,16 @@ using namespace qopt::onnx_import;
 
 uint64_t onnx_import::getContentHash(const FileTensor &Tensor) {
   if (!Tensor.Hash)
-    Tensor.Hash = Tensor.Mapped ? hashBytes(Tensor.bytes().data(), Tensor.Length) : 0;
+    Tensor.Hash = Tensor.ShapeOnly ? 0 : hashBytes(Tensor.bytes().data(), Tensor.Length);
   return *Tensor.Hash;
+}
+
+/// Equal for equal contents, and seldom for others: the hash, or that of the beginning where the whole is not to be read.
+static uint64_t getContentKey(const FileTensor &Tensor) {
+  constexpr uint64_t Beginning = 4096;
+  if (!Tensor.ShapeOnly)
+    return getContentHash(Tensor);
+  return Tensor.Mapped ? hashBytes(Tensor.bytes().data(), std::min(Tensor.Length, Beginning)) : 0;
 }
 
 //===- recipes --------------------------------------------------------------------------------===//
@@ -122,12 +130,12 @@ static bool sameBytes(const FileTensor &A, const FileTensor &B) {
     return false;
   if (A.File == B.File && A.Offset == B.Offset)
     return true;
-  return A.Mapped && B.Mapped && getContentHash(A) == getContentHash(B) && A.bytes() == B.bytes();
+  return A.Mapped && B.Mapped && getContentKey(A) == getContentKey(B) && A.bytes() == B.bytes();
 }
 
 WeightTable::Entry *WeightTable::findEqual(const WeightRecipe &Recipe) {
   Attribute Steps = Builder.getArrayAttr(Recipe.Steps);
-  for (Entry *E : ByContent[{getContentHash(*Recipe.Sources.front()), Steps}])
+  for (Entry *E : ByContent[{getContentKey(*Recipe.Sources.front()), Steps}])
     if (E->Recipe.Type == Recipe.Type && E->Recipe.Sources.size() == Recipe.Sources.size() &&
         llvm::all_of(llvm::zip(E->Recipe.Sources, Recipe.Sources),
                      [](auto Pair) { return sameBytes(*std::get<0>(Pair), *std::get<1>(Pair)); }))
@@ -194,7 +202,7 @@ WeightOp WeightTable::intern(const WeightRecipe &Recipe) {
       /*scheme=*/StringAttr(), Builder.getStringAttr(Recipe.Name), /*precision=*/PrecisionAttr(),
       /*layout=*/Attribute());
   ByName[New->Weight.getSymNameAttr()] = New;
-  ByContent[{getContentHash(*Recipe.Sources.front()), Steps}].push_back(New);
+  ByContent[{getContentKey(*Recipe.Sources.front()), Steps}].push_back(New);
   if (isMatrixOfBytes(Recipe.Type) && (Recipe.isPlain() || isOneTranspose(Recipe)))
     MatricesByType[Recipe.Type].push_back(New);
   return New->Weight;

@@ -54,14 +54,14 @@ private:
   mlir::OpBuilder Builder;
   std::vector<std::unique_ptr<Entry>> Entries;
   llvm::DenseMap<mlir::Attribute, Entry *> ByName;
-  /// Entries by the hash of their first source and steps, and those that are a matrix or its
+  /// Entries by what tells the contents of their first source apart, and steps, and those that are a matrix or its
   /// transpose by type.
   llvm::DenseMap<std::pair<uint64_t, mlir::Attribute>, llvm::SmallVector<Entry *, 1>> ByContent;
   llvm::DenseMap<mlir::Type, llvm::SmallVector<Entry *, 1>> MatricesByType;
   llvm::StringSet<> Names;
 };
 
-/// XXH3-64 of the tensor's bytes, computed once for each tensor; 0 where the file is absent.
+/// XXH3-64 of the tensor's bytes, computed once for each tensor; 0 where only its shape counts.
 uint64_t getContentHash(const FileTensor &Tensor);
 
 } // namespace qopt::onnx_import

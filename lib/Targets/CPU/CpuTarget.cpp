@@ -67,6 +67,7 @@ public:
     return cpu::getCacheElement(Cache, Position, Head, Channel);
   }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
+  int64_t estimateCodeBytes(ModuleOp Module) const override;
   FailureOr<CompiledModule> compile(ModuleOp Module) const override;
 
 private:
@@ -146,6 +147,16 @@ LogicalResult CpuTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
     Result.Variants[Kernel.getSymName()].push_back({Isa.Name.str(), Symbol});
   }
   return success();
+}
+
+/// Products are unrolled over rows of weights and of inputs; what is fused into them or stands alone is small.
+int64_t CpuTarget::estimateCodeBytes(ModuleOp Module) const {
+  constexpr int64_t ProductBytes = 8 << 10, OtherBytes = 1 << 10;
+  int64_t Bytes = 0;
+  for (auto Kernel : Module.getOps<qkernel::KernelOp>())
+    for (Operation &Op : Kernel.getBody().front().without_terminator())
+      Bytes += isa<LinearOp>(Op) ? ProductBytes : OtherBytes;
+  return Bytes * int64_t(Isas.size());
 }
 
 FailureOr<CompiledModule> CpuTarget::compile(ModuleOp Module) const {

@@ -35,7 +35,7 @@ protected:
   }
 
   /// Writes the model, reads it as the importer does, and locates the tensor.
-  Result<FileTensor> locate(const TensorProto &Tensor, bool AllowMissing = false) {
+  Result<FileTensor> locate(const TensorProto &Tensor, bool ShapeOnly = false) {
     onnx::ModelProto Model;
     *Model.mutable_graph()->add_initializer() = Tensor;
     write("m.onnx", Model.SerializeAsString());
@@ -47,7 +47,7 @@ protected:
       return Stripped.status();
     onnx::ModelProto Parsed;
     EXPECT_TRUE(Parsed.ParseFromString(*Stripped));
-    return locateTensor(Parsed.graph().initializer(0), *Folder, &Context, AllowMissing);
+    return locateTensor(Parsed.graph().initializer(0), *Folder, &Context, ShapeOnly);
   }
 
   static TensorProto tensor(int Type, std::vector<int64_t> Dims) {
@@ -251,7 +251,7 @@ TEST_F(TensorDataTest, ExternalData) {
   TensorProto Both = external({{"location", "e.bin"}});
   Both.set_raw_data("12345678");
   expectRefused(Both, "external data and data of its own");
-  auto Missing = locate(external({{"location", "none.bin"}}), /*AllowMissing=*/true);
+  auto Missing = locate(external({{"location", "none.bin"}}), /*ShapeOnly=*/true);
   ASSERT_TRUE(Missing.ok());
   EXPECT_EQ(Missing->Mapped, nullptr);
 }
