@@ -61,6 +61,13 @@ bool AsyncQueue::finishNext() {
   return true;
 }
 
+const AsyncOperation *AsyncQueue::unfinishedLoad() const {
+  for (const AsyncOperation &O : Operations)
+    if (O.Where && O.Kind == AsyncKind::Phase)
+      return &O;
+  return nullptr;
+}
+
 void AsyncQueue::finishGroups(AsyncKind Kind, const Warp *Issuer, LaneMask Lanes, uint64_t Limit) {
   for (;;) {
     auto Found = std::find_if(Operations.begin(), Operations.end(), [&](const auto &O) {

@@ -21,6 +21,7 @@ enum class AsyncKind : uint8_t {
 struct AsyncOperation {
   AsyncKind Kind = AsyncKind::Phase;
   const Warp *Issuer = nullptr;
+  const Instruction *Where = nullptr;
   LaneMask Lanes = 0;
   uint64_t Group = 0; ///< number of the group that it is in, counted from 0
   std::function<void()> Finish;
@@ -32,7 +33,8 @@ public:
   /// Ends some time after Now: soon, late, or not before somebody needs it. Operations of one kind
   /// and issuer end in order.
   void add(AsyncOperation Operation, uint64_t Now, Random &Chance);
-  bool empty() const { return Operations.empty(); }
+  /// A bulk load under way, or nullptr.
+  const AsyncOperation *unfinishedLoad() const;
   /// Ends what is due; true if something was.
   bool runDue(uint64_t Now);
   /// Ends the one that is due next, of the kinds that end by themselves.

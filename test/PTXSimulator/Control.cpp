@@ -20,7 +20,7 @@ void branchIndexed(Warp &W, const Instruction &I, LaneMask Lanes) {
   LaneMask Same = maskOf(Lanes, [&](unsigned L) { return Index[L] == Index[First]; });
   uint32_t Again = W.Current.Pc - 1;
   LaneMask Rest = Lanes & ~Same;
-  W.jump(I.Elements[Index[First]], Same);
+  W.jump(I.Elements[Index[First]] & ~ConstantPlace, Same);
   // jump left the others at the next instruction: they must execute this one.
   for (Fragment &F : W.Parked)
     if (Rest && F.Lanes & Rest && F.Pc == Again + 1)

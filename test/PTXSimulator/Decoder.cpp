@@ -54,7 +54,7 @@ void Decoder::expectOperands(const Statement &S, size_t Least, size_t Most) {
 
 Place Decoder::newRegister(unsigned Bytes) {
   if (!Bytes)
-    return Out.Predicates++;
+    return PredicatePlace | Out.Predicates++;
   Place P = Out.RegisterSlots;
   Out.RegisterSlots += Bytes == 16 ? 4 : Bytes == 8 ? 2 : 1;
   return P;
@@ -282,6 +282,15 @@ void Decoder::address(const Operand &O, Instruction &I) {
   I.Immediate = static_cast<int64_t>(O.Value);
 }
 
+AddressPlace Decoder::addressOf(const Operand &O) {
+  Instruction I;
+  address(O, I);
+  AddressPlace A{I.Source[0], I.Count, I.Immediate, {}};
+  if (O.Parts.size() > 1)
+    A.Coordinates = sources(O.Parts[1], "b32");
+  return A;
+}
+
 std::vector<Place> Decoder::sources(const Operand &O, std::string_view Type) {
   std::vector<Place> Places;
   if (O.Form != Operand::Kind::Vector)
@@ -442,7 +451,7 @@ void Decoder::resolve(Frame &F) {
     for (size_t N = 0; Known && N < Table->second.size(); ++N) {
       int64_t Entry = Find(Table->second[N], X.Scope);
       Known &= Entry >= 0;
-      Out.Code[X.Instruction].Elements.push_back(static_cast<Place>(Entry));
+      Out.Code[X.Instruction].Elements.push_back(ConstantPlace | static_cast<Place>(Entry));
     }
     if (!Known)
       return fail("PTX line " + std::to_string(X.Line) + ": there is no label " +
@@ -563,7 +572,7 @@ void Decoder::markAsynchronous() {
   for (Place P : AsyncPlaces)
     Out.AsyncSlots[P] = true;
   auto Touches = [&](Place P) {
-    return P != NoPlace && !(P & ConstantPlace) && P < Out.RegisterSlots && Out.AsyncSlots[P];
+    return !(P & (ConstantPlace | PredicatePlace)) && Out.AsyncSlots[P];
   };
   for (Instruction &I : Out.Code) {
     I.TouchesAsync = Touches(I.Destination) || Touches(I.Second);

@@ -52,6 +52,7 @@ public:
   bool isImmediate(const Operand &O) const { return O.Form == Operand::Kind::Integer; }
   /// Base register in Source[0] (a constant if it is a variable or number), offset in Immediate.
   void address(const Operand &O, Instruction &I);
+  AddressPlace addressOf(const Operand &O);
   /// Register width in bytes; 0 for a predicate.
   unsigned registerBytes(const Operand &O);
   bool isPredicate(const Operand &O);

@@ -47,7 +47,8 @@ void load(Warp &W, const Instruction &I, LaneMask Lanes) {
   uint32_t All = Bytes * I.Results.size();
   Space S = static_cast<Space>(I.Space);
   forLanes(Lanes, [&](unsigned L) {
-    const uint8_t *From = accessMemory(W, I, L, S, laneAddress(W, I, L), All, Access::Read);
+    const uint8_t *From = accessMemory(W, I, L, S, laneAddress(W, I, L), All,
+                                       I.Mode & PollBit ? Access::Poll : Access::Read);
     if (!From)
       return;
     if (Words)
@@ -70,7 +71,8 @@ void store(Warp &W, const Instruction &I, LaneMask Lanes) {
   uint32_t All = Bytes * I.Elements.size();
   Space S = static_cast<Space>(I.Space);
   forLanes(Lanes, [&](unsigned L) {
-    uint8_t *To = accessMemory(W, I, L, S, laneAddress(W, I, L), All, Access::Write);
+    uint8_t *To = accessMemory(W, I, L, S, laneAddress(W, I, L), All,
+                               I.Mode & PollBit ? Access::Publish : Access::Write);
     if (!To)
       return;
     for (Place P : I.Elements) {
@@ -113,7 +115,7 @@ bool readModifiers(const Modifiers &M, Instruction &I, unsigned &Vector) {
       Vector = P[1] - '0';
     else if (!isHint(P))
       return false;
-    if (P == "volatile" || P == "acquire" || P == "relaxed")
+    if (P == "volatile" || P == "acquire" || P == "relaxed" || P == "release")
       I.Mode |= PollBit;
   }
   I.Space = static_cast<uint8_t>(S);

@@ -73,10 +73,14 @@ struct Fragment {
   LaneMask Need = 0;
 };
 
-/// A thread's cp.async operations, counted.
-struct CopyGroups {
-  uint64_t Committed = 0;  ///< groups closed
-  uint64_t Operations = 0; ///< issued since the last commit
+/// Groups of asynchronous operations that a warp's lanes have closed.
+struct AsyncGroups {
+  uint64_t Closed[LaneCount] = {};
+  uint64_t Used[LaneCount] = {};   ///< groups up to this one hold something
+  uint64_t Waited[LaneCount] = {}; ///< groups known to have ended
+  std::vector<uint32_t> Times;     ///< of each group: RaceDetector's time after its last operation
+
+  void close(LaneMask Lanes, uint32_t Time);
 };
 
 struct Warp {
@@ -98,16 +102,15 @@ struct Warp {
   bool Switch = false;    ///< the scheduler must look at the fragments
   const Allocation *Recent = nullptr;
   uint32_t ThreadIndex[3][LaneCount] = {};
-  uint64_t CopyCommits[LaneCount] = {}; ///< cp.async groups closed, of each lane
-  uint64_t BulkCommits[LaneCount] = {}; ///< bulk groups closed, of each lane
-  uint64_t MatrixCommits = 0;           ///< wgmma groups closed
-  uint64_t MatrixWaited = 0;            ///< wgmma groups known to have ended
-  bool MatrixOpen = false;              ///< wgmma issued since the last commit
+  AsyncGroups Copies, Bulks, Matrices;
+  const Instruction *LastBulk = nullptr; ///< store
+  uint64_t MatrixWaited = 0;             ///< wgmma groups known to have ended
   bool ClusterArrived = false;
   uint64_t ClusterPhase = 0;
-  uint32_t MaximumRegisters = 0;  ///< setmaxnreg's
-  std::vector<uint64_t> InFlight; ///< of each slot: the wgmma group that uses it, + 1
-  std::vector<uint8_t> Unfenced;  ///< of each slot: written since wgmma.fence
+  uint32_t MaximumRegisters = 0; ///< setmaxnreg's
+  /// Of each slot: 1 + the wgmma group that accumulates into it, or reads it.
+  std::vector<uint64_t> Accumulating, ReadByMatrix;
+  std::vector<uint8_t> Unfenced; ///< of each slot: written since wgmma.fence
 
   template <typename T> T *slot(Place P) {
     const uint32_t *Base = P & ConstantPlace ? Constants : Registers;
@@ -115,10 +118,12 @@ struct Warp {
                                  uint64_t(P & ~ConstantPlace) * LaneCount);
   }
   LaneMask predicate(Place P, bool Negated = false) const {
-    return Negated ? ~Predicates[P] : Predicates[P];
+    LaneMask Value = Predicates[P & ~PredicatePlace];
+    return Negated ? ~Value : Value;
   }
   void setPredicate(Place P, LaneMask Lanes, LaneMask Value) {
-    Predicates[P] = (Predicates[P] & ~Lanes) | (Value & Lanes);
+    LaneMask &Mask = Predicates[P & ~PredicatePlace];
+    Mask = (Mask & ~Lanes) | (Value & Lanes);
   }
 
   /// Records what a lane did wrong and ends the launch.

@@ -7,7 +7,9 @@
 namespace qopt::ptxsim {
 
 static const char *accessName(Access How) {
-  return How == Access::Read ? "a read" : How == Access::Write ? "a write" : "an atomic operation";
+  return How == Access::Read || How == Access::Poll       ? "a read"
+         : How == Access::Write || How == Access::Publish ? "a write"
+                                                          : "an atomic operation";
 }
 
 static uint8_t *outside(Warp &W, const Instruction &I, unsigned Lane, uint64_t Address,
@@ -29,10 +31,10 @@ static bool aligned(Warp &W, const Instruction &I, unsigned Lane, uint64_t Addre
 }
 
 static bool allWritten(const uint8_t *Written, uint32_t Bytes) {
+  bool All = true;
   for (uint32_t N = 0; N < Bytes; ++N)
-    if (!Written[N])
-      return false;
-  return true;
+    All &= Written[N] == WrittenByte;
+  return All;
 }
 
 uint8_t *sharedBytesAt(Warp &W, const Instruction &I, unsigned Lane, uint32_t Address,
@@ -55,6 +57,37 @@ uint8_t *sharedBytesAt(Warp &W, const Instruction &I, unsigned Lane, uint32_t Ad
   return Owner->Shared.data() + (Local - SharedBase);
 }
 
+/// Whether the bytes have been written, nobody writes them now, and the order of the accesses is
+/// given.
+static bool checkShared(Warp &W, const Instruction &I, unsigned Lane, Cta &Owner, uint32_t Offset,
+                        uint32_t Bytes, Access How) {
+  const uint8_t *Written = Owner.Written.data() + Offset;
+  uint64_t Address = SharedBase + Offset;
+  bool Reads = How == Access::Read || How == Access::Update || How == Access::Poll;
+  if (!allWritten(Written, Bytes)) {
+    if (std::memchr(Written, InFlightByte, Bytes)) {
+      W.fault(FaultKind::Race, I, Lane, Address,
+              "an asynchronous copy still writes this shared memory");
+      return false;
+    }
+    if (Reads && W.Grid->Options.CheckUninitialisedShared) {
+      W.fault(FaultKind::Uninitialised, I, Lane, Address,
+              "a read of shared memory that nobody has written");
+      return false;
+    }
+  }
+  RaceDetector &Races = W.Group->Races;
+  std::string What;
+  bool Ordered = How == Access::Read    ? Races.read(W.Id, Owner.Rank, Offset, Bytes, What)
+                 : How == Access::Write ? Races.write(W.Id, Owner.Rank, Offset, Bytes, What)
+                                        : Races.synchronise(W.Id, Owner.Rank, Offset, Bytes,
+                                                            How != Access::Poll, What);
+  if (!Ordered)
+    W.fault(FaultKind::Race, I, Lane, Address,
+            std::string(accessName(How)) + " of shared memory: " + What);
+  return Ordered;
+}
+
 static uint8_t *accessShared(Warp &W, const Instruction &I, unsigned Lane, uint64_t Address,
                              uint32_t Bytes, Access How) {
   if (Address >> 32)
@@ -65,14 +98,10 @@ static uint8_t *accessShared(Warp &W, const Instruction &I, unsigned Lane, uint6
     return nullptr;
   uint32_t Offset = Data - Owner->Shared.data();
   uint8_t *Written = Owner->Written.data() + Offset;
-  if (How != Access::Write && W.Grid->Options.CheckUninitialisedShared &&
-      !allWritten(Written, Bytes)) {
-    W.fault(FaultKind::Uninitialised, I, Lane, Address,
-            "a read of shared memory that nobody has written");
+  if (!checkShared(W, I, Lane, *Owner, Offset, Bytes, How))
     return nullptr;
-  }
-  if (How != Access::Read)
-    std::memset(Written, 0xff, Bytes);
+  if (How != Access::Read && How != Access::Poll)
+    std::memset(Written, WrittenByte, Bytes);
   return Data;
 }
 
@@ -87,15 +116,15 @@ static uint8_t *accessGlobal(Warp &W, const Instruction &I, unsigned Lane, uint6
     W.Recent = A;
   }
   uint64_t Offset = Address - A->Base;
-  if (How != Access::Read && A->ReadOnly)
+  if (How != Access::Read && How != Access::Poll && A->ReadOnly)
     return outside(W, I, Lane, Address, Bytes, How, "constant memory");
   if (A->Written) {
-    if (How != Access::Write && !allWritten(A->Written + Offset, Bytes)) {
+    if (How != Access::Write && How != Access::Publish && !allWritten(A->Written + Offset, Bytes)) {
       W.fault(FaultKind::Uninitialised, I, Lane, Address,
               "a read of global memory that nobody has written");
       return nullptr;
     }
-    if (How != Access::Read)
+    if (How != Access::Read && How != Access::Poll)
       std::memset(A->Written + Offset, 0xff, Bytes);
   }
   return A->Data + Offset;
@@ -119,6 +148,87 @@ static uint8_t *accessParameter(Warp &W, const Instruction &I, unsigned Lane, ui
     return outside(W, I, Lane, Address, Bytes, How,
                    "kernel parameters, which have " + std::to_string(Data.size()));
   return Data.data() + Offset;
+}
+
+static bool locateShared(Warp &W, const Instruction &I, unsigned Lane, uint64_t Address,
+                         uint32_t Bytes, uint32_t Alignment, SharedRange &Range) {
+  uint64_t Shared = sharedAddress(Address);
+  if (Shared >> 32) {
+    outside(W, I, Lane, Address, Bytes, Access::Read, "shared memory");
+    return false;
+  }
+  uint8_t *Data =
+      sharedBytesAt(W, I, Lane, static_cast<uint32_t>(Shared), Bytes, Alignment, Range.Owner);
+  if (!Data)
+    return false;
+  Range.Offset = Data - Range.Owner->Shared.data();
+  Range.Bytes = Bytes;
+  return true;
+}
+
+static bool reportRace(Warp &W, const Instruction &I, unsigned Lane, const SharedRange &R,
+                       const char *Of, const std::string &What) {
+  W.fault(FaultKind::Race, I, Lane, SharedBase + R.Offset,
+          std::string(Of) + " of shared memory: " + What);
+  return false;
+}
+
+bool beginSharedWrite(Warp &W, const Instruction &I, unsigned Lane, uint64_t Address,
+                      uint32_t Bytes, uint32_t Alignment, uint32_t Actor, bool AsyncProxy,
+                      SharedRange &R) {
+  if (!locateShared(W, I, Lane, Address, Bytes, Alignment, R))
+    return false;
+  uint8_t *Written = R.Owner->Written.data() + R.Offset;
+  if (std::memchr(Written, InFlightByte, Bytes))
+    return reportRace(W, I, Lane, R, "a copy", "another asynchronous copy still writes it");
+  std::string What;
+  if (!W.Group->Races.writeLater(W.Id, Actor, AsyncProxy, R.Owner->Rank, R.Offset, Bytes, What))
+    return reportRace(W, I, Lane, R, "a copy", What);
+  std::memset(Written, InFlightByte, Bytes);
+  return true;
+}
+
+bool beginSharedRead(Warp &W, const Instruction &I, unsigned Lane, uint64_t Address, uint32_t Bytes,
+                     uint32_t Alignment, uint32_t Actor, bool AsyncProxy, SharedRange &R) {
+  if (!locateShared(W, I, Lane, Address, Bytes, Alignment, R))
+    return false;
+  const uint8_t *Written = R.Owner->Written.data() + R.Offset;
+  if (!allWritten(Written, Bytes)) {
+    if (std::memchr(Written, InFlightByte, Bytes))
+      return reportRace(W, I, Lane, R, "an asynchronous read",
+                        "an asynchronous copy still writes it");
+    if (W.Grid->Options.CheckUninitialisedShared) {
+      W.fault(FaultKind::Uninitialised, I, Lane, SharedBase + R.Offset,
+              "an asynchronous read of shared memory that nobody has written");
+      return false;
+    }
+  }
+  std::string What;
+  if (!W.Group->Races.readLater(W.Id, Actor, AsyncProxy, R.Owner->Rank, R.Offset, Bytes, What))
+    return reportRace(W, I, Lane, R, "an asynchronous read", What);
+  return true;
+}
+
+uint8_t *globalBytesAt(Warp &W, const Instruction &I, unsigned Lane, uint64_t Address,
+                       uint64_t Bytes, uint32_t Alignment, bool Writes) {
+  if (!aligned(W, I, Lane, Address, Alignment))
+    return nullptr;
+  const Allocation *A = W.Grid->Memory->find(Address);
+  Access How = Writes ? Access::Write : Access::Read;
+  if (!A || !A->holds(Address, Bytes))
+    return outside(W, I, Lane, Address, static_cast<uint32_t>(Bytes), How,
+                   "global memory: " + W.Grid->Memory->describe(Address));
+  if (Writes && A->ReadOnly)
+    return outside(W, I, Lane, Address, static_cast<uint32_t>(Bytes), How, "constant memory");
+  uint64_t Offset = Address - A->Base;
+  if (A->Written && Writes)
+    std::memset(A->Written + Offset, WrittenByte, Bytes);
+  else if (A->Written && !allWritten(A->Written + Offset, static_cast<uint32_t>(Bytes))) {
+    W.fault(FaultKind::Uninitialised, I, Lane, Address,
+            "a read of global memory that nobody has written");
+    return nullptr;
+  }
+  return A->Data + Offset;
 }
 
 uint8_t *accessMemory(Warp &W, const Instruction &I, unsigned Lane, Space S, uint64_t Address,

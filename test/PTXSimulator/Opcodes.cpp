@@ -15,6 +15,11 @@ static OpcodeTable makeTable() {
   addAtomicOpcodes(Table);
   addControlOpcodes(Table);
   addWarpOpcodes(Table);
+  addMatrixOpcodes(Table);
+  addMatrixMoveOpcodes(Table);
+  addCopyOpcodes(Table);
+  addMbarrierOpcodes(Table);
+  addWgmmaOpcodes(Table);
   return Table;
 }
 

@@ -17,6 +17,11 @@ void addLoadStoreOpcodes(OpcodeTable &Table);
 void addAtomicOpcodes(OpcodeTable &Table);
 void addControlOpcodes(OpcodeTable &Table);
 void addWarpOpcodes(OpcodeTable &Table);
+void addMatrixOpcodes(OpcodeTable &Table);
+void addMatrixMoveOpcodes(OpcodeTable &Table);
+void addCopyOpcodes(OpcodeTable &Table);
+void addMbarrierOpcodes(OpcodeTable &Table);
+void addWgmmaOpcodes(OpcodeTable &Table);
 
 } // namespace qopt::ptxsim
 

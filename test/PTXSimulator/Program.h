@@ -22,6 +22,8 @@ constexpr LaneMask AllLanes = ~LaneMask(0);
 /// zeros above. A predicate is the number of a mask.
 using Place = uint32_t;
 constexpr Place ConstantPlace = 1u << 31;
+/// Of predicates, whose places are the numbers of masks.
+constexpr Place PredicatePlace = 1u << 30;
 constexpr Place NoPlace = ~0u;
 
 using Execute = void (*)(Warp &W, const Instruction &I, LaneMask Lanes);
@@ -32,6 +34,14 @@ enum class Meeting : uint8_t {
   Members, ///< the lanes that the mask operand (the last source) names
   Alive,   ///< every lane that has not exited
   Warp,    ///< all 32
+};
+
+/// An address operand where an instruction has several.
+struct AddressPlace {
+  Place Base = NoPlace;
+  uint32_t Bytes = 8; ///< of the register
+  int64_t Offset = 0;
+  std::vector<Place> Coordinates; ///< of a tensor's
 };
 
 struct Instruction {
@@ -51,6 +61,7 @@ struct Instruction {
   std::vector<Place> Results;  ///< vector destination
   std::vector<Place> Elements; ///< vector source
   std::vector<Place> More;     ///< further vector source
+  std::vector<AddressPlace> Addresses;
 };
 
 struct ParameterPlace {

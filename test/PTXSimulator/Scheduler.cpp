@@ -14,7 +14,8 @@ static constexpr uint32_t PatientBranches = 4096;
 /// Rounds in which every poll fails and nothing changes.
 static constexpr int HopelessRounds = 64;
 /// Warp instructions without a change after which polling warps count as stuck.
-static constexpr uint64_t HopelessTicks = 50'000'000;
+static constexpr uint64_t QuietTicks = 1000;
+static constexpr uint64_t HopelessTicks = 2'000'000;
 
 void Warp::fault(FaultKind Kind, const Instruction &I, unsigned Lane, uint64_t Address,
                  const std::string &Message) {
@@ -324,7 +325,7 @@ static void watchPolling(Cluster &G) {
                                                  [](const Fragment &F) { return F.Spins > 0; }));
   if (!Polling)
     return;
-  if (Quiet > 10000 && G.Pending.finishNext()) {
+  if (Quiet > QuietTicks && G.Pending.finishNext()) {
     wakeWaiters(G);
     return;
   }
@@ -362,7 +363,7 @@ static void runCluster(Cluster &G) {
     G.Spurious = false;
     if (!Ran)
       unblock(G, Rounds);
-    else if (Round % 64 == 0)
+    else if (Round % 8 == 0)
       watchPolling(G);
   }
 }
@@ -391,7 +392,8 @@ static void startWarp(Warp &W, Cta &C, uint32_t Index) {
   }
   W.Current.Lanes = W.Alive;
   if (!K.AsyncSlots.empty()) {
-    W.InFlight.assign(K.RegisterSlots, 0);
+    W.Accumulating.assign(K.RegisterSlots, 0);
+    W.ReadByMatrix.assign(K.RegisterSlots, 0);
     W.Unfenced.assign(K.RegisterSlots, 1);
   }
 }
@@ -448,6 +450,24 @@ static void startCluster(Cluster &G, Launch &L, uint64_t Index) {
     G.Ctas.push_back(std::make_unique<Cta>());
   for (uint32_t Rank = 0; Rank < Size; ++Rank)
     startCta(G, *G.Ctas[Rank], Rank, ctaOfCluster(L, Index, Rank));
+  G.Races.reset(L.Options.CheckRaces, Size * G.Ctas[0]->Warps.size(), Size,
+                G.Ctas[0]->Shared.size(), L.Program->SharedGranule);
+}
+
+/// All threads have exited: bulk operations that nobody has waited for use shared memory that is no
+/// longer theirs.
+static void endPending(Cluster &G) {
+  const char *Text = "the CTA has ended and nobody has waited for this bulk operation";
+  if (const AsyncOperation *Left = G.Pending.unfinishedLoad())
+    const_cast<Warp *>(Left->Issuer)
+        ->fault(FaultKind::Race, *Left->Where, firstLane(Left->Lanes), 0, Text);
+  for (auto &C : G.Ctas)
+    for (Warp &W : C->Warps)
+      for (unsigned L = 0; L < LaneCount; ++L)
+        if (W.Bulks.Used[L] > W.Bulks.Waited[L])
+          W.fault(FaultKind::Race, *W.LastBulk, L, 0, Text);
+  while (!G.Stop && G.Pending.finishNext()) {
+  }
 }
 
 void runClusters(Launch &L) {
@@ -462,8 +482,7 @@ void runClusters(Launch &L) {
     startCluster(G, L, Index);
     runCluster(G);
     if (!G.Stop)
-      while (G.Pending.finishNext()) {
-      }
+      endPending(G);
     L.WarpInstructions += G.Ticks;
     L.ThreadInstructions += G.Threads;
   }

@@ -10,6 +10,12 @@
 #include <string>
 #include <vector>
 
+namespace qopt::ptxsim {
+
+inline void PrintTo(FaultKind Kind, std::ostream *Out) { *Out << faultName(Kind); }
+
+} // namespace qopt::ptxsim
+
 namespace qopt::ptxsim::test {
 
 /// A kernel's text from its parameters ("u64 a, u32 n") and body; "%tid" and the like work as in
