@@ -144,15 +144,16 @@ struct Cta {
   Cluster *Group = nullptr;
   uint32_t Rank = 0; ///< in the cluster
   std::array<uint32_t, 3> Index{};
-  std::vector<uint8_t> Shared;  ///< from SharedBase
-  std::vector<uint8_t> Written; ///< a byte for each of Shared
-  std::vector<uint8_t> Local;   ///< LocalBytes for each thread
+  std::vector<uint8_t> Shared;   ///< from SharedBase
+  std::vector<uint8_t> Written;  ///< a byte for each of Shared
+  uint64_t SharedGeneration = 0; ///< changes with Shared, and is no other CTA's
+  std::vector<uint8_t> Local;    ///< LocalBytes for each thread
   std::vector<uint32_t> RegisterFile;
   std::vector<LaneMask> PredicateFile;
   std::array<NamedBarrier, 16> Barriers;
   PhaseBarriers Phases;
   std::vector<Warp> Warps;
-  uint32_t FreeRegisters = 0; ///< setmaxnreg's pool, per 32 threads
+  uint32_t FreeRegisters = 0; ///< setmaxnreg's pool, in registers of one warp
 };
 
 struct Cluster {

@@ -17,30 +17,33 @@ constexpr uint32_t HalfD = 1 << 8, HalfC = 1 << 9, Saturates = 1 << 10;
 MatrixType typeA(const Instruction &I) { return static_cast<MatrixType>(I.Mode & 15); }
 MatrixType typeB(const Instruction &I) { return static_cast<MatrixType>(I.Mode >> 4 & 15); }
 
-void gatherA(Warp &W, const Instruction &I, double (&A)[Rows][LargestK]) {
-  unsigned Per = 32 / matrixBits(typeA(I));
-  double Values[8];
-  for (unsigned R = 0; R < I.Elements.size(); ++R)
-    for (unsigned L = 0; L < LaneCount; ++L) {
-      matrixValues(typeA(I), &W.slot<uint32_t>(I.Elements[R])[L], Per, Values);
-      for (unsigned N = 0; N < Per; ++N) {
-        Coordinates At = fragmentA(L, R, N, Per);
-        A[At.Row][At.Column] = Values[N];
-      }
-    }
+/// Calls Do(lane, register, index in the word, value) for every element of a fragment.
+template <typename F>
+void eachElement(Warp &W, MatrixType T, const std::vector<Place> &Registers, F Do) {
+  unsigned Per = 32 / matrixBits(T);
+  double Values[8 * LaneCount];
+  for (unsigned R = 0; R < Registers.size(); ++R) {
+    matrixValues(T, W.slot<uint32_t>(Registers[R]), Per * LaneCount, Values);
+    for (unsigned L = 0; L < LaneCount; ++L)
+      for (unsigned N = 0; N < Per; ++N)
+        Do(L, R, N, Values[L * Per + N]);
+  }
 }
 
-void gatherB(Warp &W, const Instruction &I, double (&B)[LargestK][Columns]) {
+void gatherA(Warp &W, const Instruction &I, double (&A)[Rows][LargestK]) {
+  unsigned Per = 32 / matrixBits(typeA(I));
+  eachElement(W, typeA(I), I.Elements, [&](unsigned L, unsigned R, unsigned N, double Value) {
+    Coordinates At = fragmentA(L, R, N, Per);
+    A[At.Row][At.Column] = Value;
+  });
+}
+
+void gatherB(Warp &W, const Instruction &I, EightDoubles (&B)[LargestK]) {
   unsigned Per = 32 / matrixBits(typeB(I));
-  double Values[8];
-  for (unsigned R = 0; R < I.More.size(); ++R)
-    for (unsigned L = 0; L < LaneCount; ++L) {
-      matrixValues(typeB(I), &W.slot<uint32_t>(I.More[R])[L], Per, Values);
-      for (unsigned N = 0; N < Per; ++N) {
-        Coordinates At = fragmentB(L, R, N, Per);
-        B[At.Row][At.Column] = Values[N];
-      }
-    }
+  eachElement(W, typeB(I), I.More, [&](unsigned L, unsigned R, unsigned N, double Value) {
+    Coordinates At = fragmentB(L, R, N, Per);
+    B[At.Row][At.Column] = Value;
+  });
 }
 
 /// C's places follow D's in Results.
@@ -63,7 +66,8 @@ uint32_t integerSum(double Sum, bool Saturate) {
 
 void multiply(Warp &W, const Instruction &I, LaneMask Lanes) {
   unsigned K = I.Mode >> 16;
-  double A[Rows][LargestK], B[LargestK][Columns], D[Rows][Columns];
+  double A[Rows][LargestK];
+  EightDoubles B[LargestK], D[Rows];
   gatherA(W, I, A);
   gatherB(W, I, B);
   for (unsigned L = 0; L < LaneCount; ++L)
@@ -71,10 +75,16 @@ void multiply(Warp &W, const Instruction &I, LaneMask Lanes) {
       Coordinates At = fragmentC(L, E);
       D[At.Row][At.Column] = initial(W, I, L, E);
     }
-  for (unsigned M = 0; M < Rows; ++M)
-    for (unsigned N = 0; N < K; ++N)
-      for (unsigned Column = 0; Column < Columns; ++Column)
-        D[M][Column] += A[M][N] * B[N][Column];
+  for (unsigned M = 0; M < Rows; M += 4) {
+    EightDoubles Sum0 = D[M], Sum1 = D[M + 1], Sum2 = D[M + 2], Sum3 = D[M + 3];
+    for (unsigned N = 0; N < K; ++N) {
+      Sum0 += A[M][N] * B[N];
+      Sum1 += A[M + 1][N] * B[N];
+      Sum2 += A[M + 2][N] * B[N];
+      Sum3 += A[M + 3][N] * B[N];
+    }
+    D[M] = Sum0, D[M + 1] = Sum1, D[M + 2] = Sum2, D[M + 3] = Sum3;
+  }
   for (unsigned L = 0; L < LaneCount; ++L) {
     uint32_t Half[4];
     for (unsigned E = 0; E < 4; ++E) {

@@ -18,6 +18,9 @@ inline bool isIntegerMatrix(MatrixType T) { return T >= MatrixType::S8 && T <= M
 /// bits.
 void matrixValues(MatrixType T, const void *From, size_t Count, double *Values);
 
+/// What the compiler turns into one vector, or several.
+using EightDoubles = double __attribute__((vector_size(64)));
+
 struct Coordinates {
   unsigned Row, Column;
 };

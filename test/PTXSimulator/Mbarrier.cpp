@@ -46,9 +46,10 @@ PhaseBarrier *findPhaseBarrier(Warp &W, const Instruction &I, unsigned Lane, uin
     W.fault(FaultKind::BadOperand, I, Lane, Address, "the mbarrier's memory has been overwritten");
     return nullptr;
   }
-  std::string What;
+  RaceConflict What;
   if (!W.Group->Races.peek(W.Id, Handle.Owner->Rank, Handle.Offset, 8, What)) {
-    W.fault(FaultKind::Race, I, Lane, Address, "use of an mbarrier: its initialisation, " + What);
+    W.fault(FaultKind::Race, I, Lane, Address,
+            "use of an mbarrier: its initialisation, " + W.Group->Races.describe(What));
     return nullptr;
   }
   return Found;

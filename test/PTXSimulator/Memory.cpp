@@ -31,10 +31,19 @@ static bool aligned(Warp &W, const Instruction &I, unsigned Lane, uint64_t Addre
 }
 
 static bool allWritten(const uint8_t *Written, uint32_t Bytes) {
-  bool All = true;
+  if (Bytes % 8 == 0) {
+    uint64_t All = ~uint64_t(0);
+    for (uint32_t N = 0; N < Bytes; N += 8) {
+      uint64_t Eight;
+      std::memcpy(&Eight, Written + N, 8);
+      All &= Eight;
+    }
+    return All == ~uint64_t(0);
+  }
+  uint8_t All = WrittenByte;
   for (uint32_t N = 0; N < Bytes; ++N)
-    All &= Written[N] == WrittenByte;
-  return All;
+    All &= Written[N];
+  return All == WrittenByte;
 }
 
 uint8_t *sharedBytesAt(Warp &W, const Instruction &I, unsigned Lane, uint32_t Address,
@@ -77,14 +86,14 @@ static bool checkShared(Warp &W, const Instruction &I, unsigned Lane, Cta &Owner
     }
   }
   RaceDetector &Races = W.Group->Races;
-  std::string What;
+  RaceConflict What;
   bool Ordered = How == Access::Read    ? Races.read(W.Id, Owner.Rank, Offset, Bytes, What)
                  : How == Access::Write ? Races.write(W.Id, Owner.Rank, Offset, Bytes, What)
                                         : Races.synchronise(W.Id, Owner.Rank, Offset, Bytes,
                                                             How != Access::Poll, What);
   if (!Ordered)
     W.fault(FaultKind::Race, I, Lane, Address,
-            std::string(accessName(How)) + " of shared memory: " + What);
+            std::string(accessName(How)) + " of shared memory: " + Races.describe(What));
   return Ordered;
 }
 
@@ -100,8 +109,10 @@ static uint8_t *accessShared(Warp &W, const Instruction &I, unsigned Lane, uint6
   uint8_t *Written = Owner->Written.data() + Offset;
   if (!checkShared(W, I, Lane, *Owner, Offset, Bytes, How))
     return nullptr;
-  if (How != Access::Read && How != Access::Poll)
+  if (How != Access::Read && How != Access::Poll) {
     std::memset(Written, WrittenByte, Bytes);
+    ++Owner->SharedGeneration;
+  }
   return Data;
 }
 
@@ -181,9 +192,9 @@ bool beginSharedWrite(Warp &W, const Instruction &I, unsigned Lane, uint64_t Add
   uint8_t *Written = R.Owner->Written.data() + R.Offset;
   if (std::memchr(Written, InFlightByte, Bytes))
     return reportRace(W, I, Lane, R, "a copy", "another asynchronous copy still writes it");
-  std::string What;
+  RaceConflict What;
   if (!W.Group->Races.writeLater(W.Id, Actor, AsyncProxy, R.Owner->Rank, R.Offset, Bytes, What))
-    return reportRace(W, I, Lane, R, "a copy", What);
+    return reportRace(W, I, Lane, R, "a copy", W.Group->Races.describe(What));
   std::memset(Written, InFlightByte, Bytes);
   return true;
 }
@@ -203,9 +214,9 @@ bool beginSharedRead(Warp &W, const Instruction &I, unsigned Lane, uint64_t Addr
       return false;
     }
   }
-  std::string What;
+  RaceConflict What;
   if (!W.Group->Races.readLater(W.Id, Actor, AsyncProxy, R.Owner->Rank, R.Offset, Bytes, What))
-    return reportRace(W, I, Lane, R, "an asynchronous read", What);
+    return reportRace(W, I, Lane, R, "an asynchronous read", W.Group->Races.describe(What));
   return true;
 }
 
@@ -231,8 +242,8 @@ uint8_t *globalBytesAt(Warp &W, const Instruction &I, unsigned Lane, uint64_t Ad
   return A->Data + Offset;
 }
 
-uint8_t *accessMemory(Warp &W, const Instruction &I, unsigned Lane, Space S, uint64_t Address,
-                      uint32_t Bytes, Access How) {
+uint8_t *accessAny(Warp &W, const Instruction &I, unsigned Lane, Space S, uint64_t Address,
+                   uint32_t Bytes, Access How) {
   if (S == Space::Shared) // 32-bit addresses may come in 64-bit registers
     return accessShared(W, I, Lane, Address, Bytes, How);
   if (!aligned(W, I, Lane, Address, Bytes))

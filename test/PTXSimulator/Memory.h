@@ -24,8 +24,18 @@ constexpr uint8_t InFlightByte = 1; ///< an asynchronous copy will write it
 
 /// The bytes that a lane accesses; nullptr after a report. Bytes is a power of two, and the address
 /// must be a multiple of it.
-uint8_t *accessMemory(Warp &W, const Instruction &I, unsigned Lane, Space S, uint64_t Address,
-                      uint32_t Bytes, Access How);
+uint8_t *accessAny(Warp &W, const Instruction &I, unsigned Lane, Space S, uint64_t Address,
+                   uint32_t Bytes, Access How);
+
+/// The same, where nothing is wrong and the access goes to the allocation that the warp used last.
+inline uint8_t *accessMemory(Warp &W, const Instruction &I, unsigned Lane, Space S,
+                             uint64_t Address, uint32_t Bytes, Access How) {
+  const Allocation *A = W.Recent;
+  if (S != Space::Shared && A && A->holds(Address, Bytes) && !A->Written && !A->ReadOnly &&
+      !(Address & (Bytes - 1)))
+    return A->Data + (Address - A->Base);
+  return accessAny(W, I, Lane, S, Address, Bytes, How);
+}
 
 /// The bytes of shared memory of the CTA that the address means, which must hold all of them;
 /// nullptr after a report. Checks neither initialisation nor races.
@@ -59,7 +69,10 @@ struct SharedRange {
   uint32_t Bytes = 0;
 
   uint8_t *data() const { return Owner->Shared.data() + Offset; }
-  void markWritten() const { std::fill_n(Owner->Written.data() + Offset, Bytes, WrittenByte); }
+  void markWritten() const {
+    std::fill_n(Owner->Written.data() + Offset, Bytes, WrittenByte);
+    ++Owner->SharedGeneration;
+  }
 };
 bool beginSharedWrite(Warp &W, const Instruction &I, unsigned Lane, uint64_t Address,
                       uint32_t Bytes, uint32_t Alignment, uint32_t Actor, bool AsyncProxy,

@@ -189,13 +189,20 @@ template <typename T> void toShared(Warp &W, const Instruction &I, LaneMask M) {
   unary<T, T>(W, I, M, [](T A) { return static_cast<T>(A & 0xffffffff); });
 }
 
+/// Parameters may come as 32-bit addresses.
+void fromParameter(Warp &W, const Instruction &I, LaneMask M) {
+  unary<uint64_t, uint64_t>(W, I, M, [](uint64_t A) { return A >> 32 ? A : A | ParameterWindow; });
+}
+
 // Addresses of all other spaces are generic already.
 void decodeCvta(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   D.expectOperands(S, 2, 2);
   if (D.failed() || M.back() != "u64")
     return D.unknown(S);
   bool Shared = has(M, "shared") || has(M, "shared::cta") || has(M, "shared::cluster");
-  I.Run = !Shared        ? copy<uint64_t>
+  bool FromParameter = M[1] == "param" || M[1] == "param::entry";
+  I.Run = FromParameter  ? fromParameter
+          : !Shared      ? copy<uint64_t>
           : M[1] == "to" ? toShared<uint64_t>
                          : toGeneric<uint64_t, SharedWindow>;
   I.Source[0] = D.source(S.Operands[1], "u64");

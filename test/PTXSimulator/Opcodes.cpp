@@ -20,6 +20,7 @@ static OpcodeTable makeTable() {
   addCopyOpcodes(Table);
   addMbarrierOpcodes(Table);
   addWgmmaOpcodes(Table);
+  addRegisterPoolOpcodes(Table);
   return Table;
 }
 

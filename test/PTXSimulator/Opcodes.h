@@ -22,6 +22,7 @@ void addMatrixMoveOpcodes(OpcodeTable &Table);
 void addCopyOpcodes(OpcodeTable &Table);
 void addMbarrierOpcodes(OpcodeTable &Table);
 void addWgmmaOpcodes(OpcodeTable &Table);
+void addRegisterPoolOpcodes(OpcodeTable &Table);
 
 } // namespace qopt::ptxsim
 

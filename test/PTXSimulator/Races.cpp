@@ -46,33 +46,41 @@ std::string RaceDetector::name(uint32_t Actor) const {
   return Of[Actor / Warps] + ("warp " + std::to_string(Actor % Warps));
 }
 
+std::string RaceDetector::describe(const RaceConflict &Conflict) const {
+  std::string Who = name(Conflict.Actor);
+  if (Conflict.What == RaceConflict::Kind::Unfenced)
+    return "no fence.proxy.async follows the write by " + Who;
+  return (Conflict.What == RaceConflict::Kind::Write ? "a write by " : "a read by ") + Who +
+         " is ordered by nothing";
+}
+
 bool RaceDetector::writeOrdered(const Cell &C, uint32_t Warp, uint32_t Actor, bool AsyncProxy,
-                                std::string &What) const {
+                                RaceConflict &What) const {
   bool Own = C.Writer == Warp && Actor == Warp;
   bool Before = C.Writer == Warp || Known[Warp].covers(C.Writer, C.WriteTime);
   if (!Own && !Before) {
-    What = "a write by " + name(C.Writer) + " is ordered by nothing";
+    What = {C.Writer, RaceConflict::Kind::Write};
     return false;
   }
   if (AsyncProxy && C.Writer < 2 * Warps && C.WriteTime &&
       !Fenced[Warp].covers(C.Writer, C.WriteTime)) {
-    What = "no fence.proxy.async follows the write by " + name(C.Writer);
+    What = {C.Writer, RaceConflict::Kind::Unfenced};
     return false;
   }
   return true;
 }
 
 bool RaceDetector::readsOrdered(const Cell &C, uint32_t Warp, uint32_t Actor,
-                                std::string &What) const {
+                                RaceConflict &What) const {
   auto Ordered = [&](uint32_t Reader, uint32_t Time) {
     if (Reader == Warp || Time == 0 || Known[Warp].covers(Reader, Time))
       return true;
-    What = "a read by " + name(Reader) + " is ordered by nothing";
+    What = {Reader, RaceConflict::Kind::Read};
     return false;
   };
   if (!C.Set)
     return Ordered(C.Reader, C.ReadTime);
-  const auto &Set = Sets[C.Set - 1];
+  const uint32_t *Set = &Sets[uint64_t(C.Set - 1) * Actors];
   for (uint32_t A = 0; A < Actors; ++A)
     if (Set[A] && !Ordered(A, Set[A]))
       return false;
@@ -81,7 +89,7 @@ bool RaceDetector::readsOrdered(const Cell &C, uint32_t Warp, uint32_t Actor,
 
 void RaceDetector::remember(Cell &C, uint32_t Warp, uint32_t Actor) {
   if (C.Set) {
-    Sets[C.Set - 1][Actor] = Now;
+    Sets[uint64_t(C.Set - 1) * Actors + Actor] = Now;
     return;
   }
   bool Replaces = C.ReadTime == 0 || C.Reader == Actor || (C.Reader == Warp && Actor == Warp) ||
@@ -92,35 +100,46 @@ void RaceDetector::remember(Cell &C, uint32_t Warp, uint32_t Actor) {
     return;
   }
   if (FreeSets.empty()) {
-    Sets.emplace_back(Actors);
-    FreeSets.push_back(static_cast<uint32_t>(Sets.size()));
+    FreeSets.push_back(static_cast<uint32_t>(Sets.size() / Actors) + 1);
+    Sets.resize(Sets.size() + Actors);
   }
   C.Set = FreeSets.back();
   FreeSets.pop_back();
-  auto &Set = Sets[C.Set - 1];
-  std::fill(Set.begin(), Set.end(), 0);
+  uint32_t *Set = &Sets[uint64_t(C.Set - 1) * Actors];
+  std::fill(Set, Set + Actors, 0);
   Set[C.Reader] = C.ReadTime;
   Set[Actor] = Now;
 }
 
 bool RaceDetector::readAs(uint32_t Warp, uint32_t Actor, bool AsyncProxy, uint32_t Cta,
-                          uint32_t Offset, uint32_t Bytes, std::string &What) {
+                          uint32_t Offset, uint32_t Bytes, RaceConflict &What) {
   Cell *End = cells(Cta, Offset + Bytes - 1) + 1;
+  const uint32_t *Times = Known[Warp].Times.data();
   for (Cell *C = cells(Cta, Offset); C != End; ++C) {
-    if (!writeOrdered(*C, Warp, Actor, AsyncProxy, What))
+    // Most reads are of one's own or long known writes, by a warp that reads alone or has been
+    // noted already.
+    bool Quick = !AsyncProxy && (C->Writer == Warp || C->WriteTime < Times[C->Writer]);
+    if (!Quick && !writeOrdered(*C, Warp, Actor, AsyncProxy, What))
       return false;
-    remember(*C, Warp, Actor);
+    if (C->Set)
+      Sets[uint64_t(C->Set - 1) * Actors + Actor] = Now;
+    else
+      remember(*C, Warp, Actor);
   }
   return true;
 }
 
 bool RaceDetector::writeAs(uint32_t Warp, uint32_t Actor, bool AsyncProxy, uint32_t Cta,
-                           uint32_t Offset, uint32_t Bytes, std::string &What) {
+                           uint32_t Offset, uint32_t Bytes, RaceConflict &What) {
+  const uint32_t *Times = Known[Warp].Times.data();
   Cell *End = cells(Cta, Offset + Bytes - 1) + 1;
   for (Cell *C = cells(Cta, Offset); C != End; ++C) {
     // A write after generic accesses needs their order alone; only data that is read needs the
     // proxy fence.
-    if (!writeOrdered(*C, Warp, Actor, false, What) || !readsOrdered(*C, Warp, Actor, What))
+    bool Quick = !C->Set && (C->Writer == Warp || C->WriteTime < Times[C->Writer]) &&
+                 (C->Reader == Warp || C->ReadTime < Times[C->Reader]);
+    if (!Quick &&
+        (!writeOrdered(*C, Warp, Actor, false, What) || !readsOrdered(*C, Warp, Actor, What)))
       return false;
     if (C->Set)
       FreeSets.push_back(C->Set);
@@ -133,7 +152,7 @@ bool RaceDetector::writeAs(uint32_t Warp, uint32_t Actor, bool AsyncProxy, uint3
 }
 
 bool RaceDetector::peek(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes,
-                        std::string &What) const {
+                        RaceConflict &What) const {
   if (!Enabled)
     return true;
   auto &Self = const_cast<RaceDetector &>(*this);
@@ -141,7 +160,7 @@ bool RaceDetector::peek(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t B
 }
 
 bool RaceDetector::synchronise(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes,
-                               bool Writes, std::string &What) {
+                               bool Writes, RaceConflict &What) {
   if (!Enabled)
     return true;
   VectorClock &Clock = Atomics[uint64_t(Cta) << 32 | Offset];

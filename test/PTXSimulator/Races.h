@@ -22,6 +22,12 @@ struct VectorClock {
   }
 };
 
+/// The access that another one is not ordered after.
+struct RaceConflict {
+  uint32_t Actor = 0;
+  enum class Kind : uint8_t { Write, Read, Unfenced } What = Kind::Write;
+};
+
 /// Who accesses memory on behalf of a warp. The asynchronous ones go on after the instruction,
 /// until they are waited for.
 enum class ActorKind : uint32_t { Warp, Copy, Matrix, Bulk };
@@ -33,27 +39,29 @@ public:
   bool enabled() const { return Enabled; }
 
   /// An access by a warp's own instruction. False with `What` if it is ordered after nothing.
-  bool read(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes, std::string &What) {
+  bool read(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes, RaceConflict &What) {
     return !Enabled || readAs(Warp, Warp, false, Cta, Offset, Bytes, What);
   }
-  bool write(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes, std::string &What) {
+  bool write(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes, RaceConflict &What) {
     return !Enabled || writeAs(Warp, Warp, false, Cta, Offset, Bytes, What);
   }
   /// Atomics and volatile, relaxed, acquire and release accesses: ordered among each other.
   bool synchronise(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes, bool Writes,
-                   std::string &What);
+                   RaceConflict &What);
   /// Accesses that an instruction of this warp starts; through the asynchronous proxy or the
   /// generic one.
   bool readLater(uint32_t Warp, uint32_t Actor, bool AsyncProxy, uint32_t Cta, uint32_t Offset,
-                 uint32_t Bytes, std::string &What) {
+                 uint32_t Bytes, RaceConflict &What) {
     return !Enabled || readAs(Warp, Actor, AsyncProxy, Cta, Offset, Bytes, What);
   }
   bool writeLater(uint32_t Warp, uint32_t Actor, bool AsyncProxy, uint32_t Cta, uint32_t Offset,
-                  uint32_t Bytes, std::string &What) {
+                  uint32_t Bytes, RaceConflict &What) {
     return !Enabled || writeAs(Warp, Actor, AsyncProxy, Cta, Offset, Bytes, What);
   }
   /// Whether the last write is ordered before; nothing is remembered.
-  bool peek(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes, std::string &What) const;
+  bool peek(uint32_t Warp, uint32_t Cta, uint32_t Offset, uint32_t Bytes, RaceConflict &What) const;
+
+  std::string describe(const RaceConflict &Conflict) const;
 
   uint32_t actor(ActorKind Kind, uint32_t Warp) const {
     return static_cast<uint32_t>(Kind) * Warps + Warp;
@@ -81,12 +89,12 @@ private:
   static constexpr uint32_t Agents = 32;
 
   bool readAs(uint32_t Warp, uint32_t Actor, bool AsyncProxy, uint32_t Cta, uint32_t Offset,
-              uint32_t Bytes, std::string &What);
+              uint32_t Bytes, RaceConflict &What);
   bool writeAs(uint32_t Warp, uint32_t Actor, bool AsyncProxy, uint32_t Cta, uint32_t Offset,
-               uint32_t Bytes, std::string &What);
+               uint32_t Bytes, RaceConflict &What);
   bool writeOrdered(const Cell &C, uint32_t Warp, uint32_t Actor, bool AsyncProxy,
-                    std::string &What) const;
-  bool readsOrdered(const Cell &C, uint32_t Warp, uint32_t Actor, std::string &What) const;
+                    RaceConflict &What) const;
+  bool readsOrdered(const Cell &C, uint32_t Warp, uint32_t Actor, RaceConflict &What) const;
   void remember(Cell &C, uint32_t Warp, uint32_t Actor);
   std::string name(uint32_t Actor) const;
   Cell *cells(uint32_t Cta, uint32_t Offset) {
@@ -101,7 +109,7 @@ private:
   uint32_t Now = 1;
   uint32_t NextAgent = 0;
   std::vector<Cell> Cells;
-  std::vector<std::vector<uint32_t>> Sets; ///< reading times of all actors
+  std::vector<uint32_t> Sets; ///< reading times of all actors, one set after the other
   std::vector<uint32_t> FreeSets;
   std::vector<VectorClock> Known;  ///< of each warp
   std::vector<VectorClock> Fenced; ///< of each warp: generic writes that a proxy fence follows

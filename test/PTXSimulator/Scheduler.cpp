@@ -391,6 +391,7 @@ static void startWarp(Warp &W, Cta &C, uint32_t Index) {
     W.ThreadIndex[2][Lane] = T / (L.Block[0] * L.Block[1]);
   }
   W.Current.Lanes = W.Alive;
+  W.MaximumRegisters = launchRegisters(K);
   if (!K.AsyncSlots.empty()) {
     W.Accumulating.assign(K.RegisterSlots, 0);
     W.ReadByMatrix.assign(K.RegisterSlots, 0);
@@ -410,10 +411,13 @@ static void startCta(Cluster &G, Cta &C, uint32_t Rank, uint64_t Linear) {
              static_cast<uint32_t>(Linear / L.Grid[0] / L.Grid[1])};
   size_t Shared = sharedBytes(K, L.DynamicShared);
   C.Shared.assign(Shared, 0xA5);
+  static std::atomic<uint64_t> Starts{0};
+  C.SharedGeneration = ++Starts << 32;
   C.Written.assign(Shared, 0);
   C.Local.resize(K.LocalBytes * Threads);
   C.RegisterFile.resize(Warps * K.RegisterSlots * LaneCount);
   C.PredicateFile.resize(Warps * K.Predicates);
+  C.FreeRegisters = 0;
   C.Barriers = {};
   C.Phases.ByAddress.clear();
   C.Warps.resize(Warps);

@@ -9,6 +9,9 @@ namespace qopt::ptxsim {
 /// Static and dynamic shared memory of a CTA.
 uint32_t sharedBytes(const Kernel &K, uint32_t Dynamic);
 
+/// Registers of a thread at launch, as far as the kernel's directives say; 0: they do not.
+uint32_t launchRegisters(const Kernel &K);
+
 /// What waits for an mbarrier, the cluster or registers looks again.
 void wakeWaiters(Cluster &G);
 

@@ -138,59 +138,123 @@ void readRegisters(Warp &W, const Instruction &I, const Shape &S, double *Values
     }
 }
 
-double accumulator(Warp &W, const Instruction &I, unsigned Lane, unsigned E) {
-  if (I.Mode & HalfD)
-    return widenHalf(
-        static_cast<uint16_t>(W.slot<uint32_t>(I.Results[E / 2])[Lane] >> (E % 2 * 16)));
-  if (I.Mode & IntegerD)
-    return W.slot<int32_t>(I.Results[E])[Lane];
-  return W.slot<float>(I.Results[E])[Lane];
+/// Calls Do(lane, row * N + column) for element E of every lane.
+template <typename F> void eachLane(unsigned E, unsigned N, F Do) {
+  for (unsigned L = 0; L < LaneCount; ++L) {
+    Coordinates At = fragmentC(L, E);
+    Do(L, At.Row * N + At.Column);
+  }
 }
 
-void setAccumulator(Warp &W, const Instruction &I, unsigned Lane, unsigned E, double Sum) {
-  if (I.Mode & HalfD) {
-    uint32_t &Word = W.slot<uint32_t>(I.Results[E / 2])[Lane];
-    unsigned Shift = E % 2 * 16;
-    Word = (Word & ~(0xffffu << Shift)) | uint32_t(narrowHalf(floatOdd(Sum))) << Shift;
-  } else if (I.Mode & IntegerD) {
-    auto Exact = static_cast<int64_t>(Sum);
-    if (I.Mode & Saturates)
-      Exact = std::clamp<int64_t>(Exact, INT32_MIN, INT32_MAX);
-    W.slot<uint32_t>(I.Results[E])[Lane] = static_cast<uint32_t>(Exact);
-  } else {
-    W.slot<float>(I.Results[E])[Lane] = canonical(static_cast<float>(Sum));
+void readAccumulators(Warp &W, const Instruction &I, unsigned N, double *D) {
+  for (unsigned E = 0; E < N / 2; ++E) {
+    Place P = I.Results[I.Mode & HalfD ? E / 2 : E];
+    const auto *Words = W.slot<uint32_t>(P);
+    const auto *Floats = W.slot<float>(P);
+    if (I.Mode & HalfD)
+      eachLane(E, N, [&](unsigned L, unsigned At) {
+        D[At] = widenHalf(static_cast<uint16_t>(Words[L] >> (E % 2 * 16)));
+      });
+    else if (I.Mode & IntegerD)
+      eachLane(E, N, [&](unsigned L, unsigned At) { D[At] = static_cast<int32_t>(Words[L]); });
+    else
+      eachLane(E, N, [&](unsigned L, unsigned At) { D[At] = Floats[L]; });
   }
+}
+
+uint32_t integerSum(double Sum, bool Saturate) {
+  auto Exact = static_cast<int64_t>(Sum); // far below 2^53
+  return static_cast<uint32_t>(Saturate ? std::clamp<int64_t>(Exact, INT32_MIN, INT32_MAX) : Exact);
+}
+
+void writeAccumulators(Warp &W, const Instruction &I, unsigned N, const double *D) {
+  for (unsigned E = 0; E < N / 2; ++E) {
+    Place P = I.Results[I.Mode & HalfD ? E / 2 : E];
+    auto *Words = W.slot<uint32_t>(P);
+    auto *Floats = W.slot<float>(P);
+    unsigned Shift = E % 2 * 16;
+    if (I.Mode & HalfD)
+      eachLane(E, N, [&](unsigned L, unsigned At) {
+        Words[L] = (Words[L] & ~(0xffffu << Shift)) | uint32_t(narrowHalf(floatOdd(D[At])))
+                                                          << Shift;
+      });
+    else if (I.Mode & IntegerD)
+      eachLane(E, N,
+               [&](unsigned L, unsigned At) { Words[L] = integerSum(D[At], I.Mode & Saturates); });
+    else
+      eachLane(E, N,
+               [&](unsigned L, unsigned At) { Floats[L] = canonical(static_cast<float>(D[At])); });
+  }
+}
+
+/// D[m][n] += sign A[k][m] B[k][n]: four rows by eight columns in registers.
+void accumulate(const double *A, const double *B, double *D, unsigned N, unsigned K, double Sign) {
+  for (unsigned Column = 0; Column < N; Column += 8)
+    for (unsigned M = 0; M < RowsOfWarp; M += 4) {
+      EightDoubles Sum[4];
+      for (unsigned R = 0; R < 4; ++R)
+        std::memcpy(&Sum[R], D + (M + R) * N + Column, sizeof(Sum[R]));
+      for (unsigned Each = 0; Each < K; ++Each) {
+        EightDoubles Row;
+        std::memcpy(&Row, B + Each * N + Column, sizeof(Row));
+        const double *Left = A + Each * RowsOfWarp + M;
+        for (unsigned R = 0; R < 4; ++R)
+          Sum[R] += Sign * Left[R] * Row;
+      }
+      for (unsigned R = 0; R < 4; ++R)
+        std::memcpy(D + (M + R) * N + Column, &Sum[R], sizeof(Sum[R]));
+    }
+}
+
+/// The four warps of a warpgroup, and often two warpgroups, read the same B.
+struct DecodedTile {
+  const Cta *Block = nullptr;
+  uint64_t Generation = 0;
+  uint64_t Shape = 0;
+  uint32_t Start = 0, Leading = 0, Stride = 0;
+  bool KMajor = false;
+  alignas(64) double Values[LargestK * LargestN];
+};
+
+const double *decodedB(const Cta &Block, const Operand &O, uint64_t Shape) {
+  static thread_local DecodedTile Tiles[4];
+  static thread_local unsigned Next = 0;
+  const MatrixDescriptor &D = O.Descriptor;
+  for (const DecodedTile &T : Tiles)
+    if (T.Block == &Block && T.Generation == Block.SharedGeneration && T.Shape == Shape &&
+        T.Start == D.Start && T.Leading == D.Leading && T.Stride == D.Stride &&
+        T.KMajor == O.KMajor)
+      return T.Values;
+  DecodedTile &T = Tiles[Next++ % 4];
+  T.Block = &Block;
+  T.Generation = Block.SharedGeneration;
+  T.Shape = Shape;
+  T.Start = D.Start;
+  T.Leading = D.Leading;
+  T.Stride = D.Stride;
+  T.KMajor = O.KMajor;
+  readOperand(Block, O, T.Values, O.CountMn);
+  return T.Values;
 }
 
 void compute(Warp &W, const Instruction &I, const Operand &OperandA, const Operand &OperandB,
              bool Accumulates) {
   Shape S = shapeOf(I);
-  alignas(64) static thread_local double A[LargestK * RowsOfWarp], B[LargestK * LargestN],
-      D[RowsOfWarp * LargestN];
+  alignas(64) static thread_local double A[LargestK * RowsOfWarp], D[RowsOfWarp * LargestN];
   if (I.Mode & RegisterA)
     readRegisters(W, I, S, A);
   else
     readOperand(*W.Block, OperandA, A, RowsOfWarp);
-  readOperand(*W.Block, OperandB, B, S.N);
+  const double *B =
+      decodedB(*W.Block, OperandB,
+               static_cast<uint64_t>(I.Immediate) | uint64_t(OperandB.Descriptor.Swizzle) << 60);
   double Sign = ((I.Mode & NegatedA) != 0) != ((I.Mode & NegatedB) != 0) ? -1 : 1;
-  for (unsigned L = 0; L < LaneCount; ++L)
-    for (unsigned E = 0; E < S.N / 2; ++E) {
-      Coordinates At = fragmentC(L, E);
-      D[At.Row * S.N + At.Column] = Accumulates ? accumulator(W, I, L, E) : 0;
-    }
-  for (unsigned M = 0; M < RowsOfWarp; ++M)
-    for (unsigned K = 0; K < S.K; ++K) {
-      double X = Sign * A[K * RowsOfWarp + M];
-      double *Row = D + M * S.N;
-      const double *Other = B + K * S.N;
-      for (unsigned N = 0; N < S.N; ++N)
-        Row[N] += X * Other[N];
-    }
-  for (unsigned L = 0; L < LaneCount; ++L)
-    for (unsigned E = 0; E < S.N / 2; ++E) {
-      Coordinates At = fragmentC(L, E);
-      setAccumulator(W, I, L, E, D[At.Row * S.N + At.Column]);
-    }
+  if (Accumulates)
+    readAccumulators(W, I, S.N, D);
+  else
+    std::fill_n(D, RowsOfWarp * S.N, 0.0);
+  accumulate(A, B, D, S.N, S.K, Sign);
+  writeAccumulators(W, I, S.N, D);
 }
 
 bool uniform(Warp &W, const Instruction &I, Place P) {
