@@ -50,6 +50,40 @@ static OrderedJson filesToJson(const std::vector<FileRecord> &Files) {
   return List;
 }
 
+static constexpr const char *RoleNames[] = {"ids",     "mask",   "positions", "past",
+                                            "ignored", "logits", "present"};
+
+static bool isCached(const OnnxValue &V) {
+  return V.Role == OnnxRole::Past || V.Role == OnnxRole::Present;
+}
+
+static OrderedJson onnxValueToJson(const OnnxValue &V) {
+  OrderedJson J{{"name", V.Name},
+                {"type", dataTypeName(V.Type)},
+                {"role", RoleNames[static_cast<int>(V.Role)]}};
+  if (V.Role == OnnxRole::Ignored)
+    J["shape"] = V.Shape;
+  if (!isCached(V))
+    return J;
+  const CacheLayout &L = V.Layout;
+  J["state"] = V.State;
+  J["heads_first"] = V.HeadsFirst;
+  J["layout"] = OrderedJson{{"heads", L.Heads},         {"head_size", L.HeadSize},
+                            {"capacity", L.Capacity},   {"head", L.Head},
+                            {"block_size", L.BlockSize}, {"block", L.Block},
+                            {"lane", L.Lane},           {"channel", L.Channel}};
+  return J;
+}
+
+static OrderedJson onnxToJson(const OnnxEntry &Entry) {
+  OrderedJson Inputs = OrderedJson::array(), Outputs = OrderedJson::array();
+  for (const OnnxValue &V : Entry.Inputs)
+    Inputs.push_back(onnxValueToJson(V));
+  for (const OnnxValue &V : Entry.Outputs)
+    Outputs.push_back(onnxValueToJson(V));
+  return OrderedJson{{"inputs", Inputs}, {"outputs", Outputs}};
+}
+
 std::string printManifest(const Manifest &M) {
   OrderedJson J;
   J["schema"] = Schema;
@@ -69,6 +103,8 @@ std::string printManifest(const Manifest &M) {
   if (M.Kv)
     J["kv"] = OrderedJson{
         {"key", M.Kv->Key}, {"value", M.Kv->Value}, {"bytes_per_token", M.Kv->BytesPerToken}};
+  if (M.Onnx)
+    J["onnx"] = onnxToJson(*M.Onnx);
   J["bytes"] = pairsToJson(M.Bytes);
   J["hashes"] = pairsToJson(M.Hashes);
   J["files"] = filesToJson(M.Files);
@@ -114,6 +150,56 @@ static WeightRecord weightEntry(const JsonView &View) {
   return W;
 }
 
+static OnnxRole roleEntry(const JsonView &View) {
+  std::string Name = View.string();
+  for (size_t I = 0; I < std::size(RoleNames); ++I)
+    if (Name == RoleNames[I])
+      return static_cast<OnnxRole>(I);
+  View.fail("unknown role \"" + Name + "\"");
+  return OnnxRole::Ignored;
+}
+
+static CacheLayout layoutEntry(const JsonView &View) {
+  auto Read = [&](const char *Key, int64_t Least) {
+    return View.member(Key).integer(Least, INT32_MAX);
+  };
+  CacheLayout L;
+  L.Heads = Read("heads", 1);
+  L.HeadSize = Read("head_size", 1);
+  L.Capacity = Read("capacity", 1);
+  L.Head = View.member("head").integer(1, INT64_MAX >> 24);
+  L.BlockSize = Read("block_size", 1);
+  L.Block = Read("block", 1);
+  L.Lane = Read("lane", 0);
+  L.Channel = Read("channel", 1);
+  return L;
+}
+
+static OnnxValue onnxValueEntry(const JsonView &View) {
+  OnnxValue V;
+  V.Name = View.member("name").string();
+  V.Type = View.member("type").dataType();
+  V.Role = roleEntry(View.member("role"));
+  if (V.Role == OnnxRole::Ignored)
+    View.member("shape").forEach(
+        [&](const JsonView &Size) { V.Shape.push_back(Size.integer(-1, INT64_MAX)); });
+  if (!isCached(V))
+    return V;
+  V.State = View.member("state").string();
+  V.HeadsFirst = View.member("heads_first").boolean();
+  V.Layout = layoutEntry(View.member("layout"));
+  return V;
+}
+
+static OnnxEntry onnxEntry(const JsonView &View) {
+  OnnxEntry Entry;
+  View.member("inputs").forEach(
+      [&](const JsonView &V) { Entry.Inputs.push_back(onnxValueEntry(V)); });
+  View.member("outputs").forEach(
+      [&](const JsonView &V) { Entry.Outputs.push_back(onnxValueEntry(V)); });
+  return Entry;
+}
+
 static void pairEntries(const JsonView &View, Manifest &M) {
   for (const auto &Item : View.member("bytes").json().items())
     M.Bytes.emplace_back(Item.key(),
@@ -153,6 +239,8 @@ Result<Manifest> parseManifest(std::string_view Text, const std::string &Name) {
     M.Kv = KvRecord{Kv.member("key").string(), Kv.member("value").string(),
                     Kv.member("bytes_per_token").integer(0, INT64_MAX)};
   }
+  if (View.has("onnx"))
+    M.Onnx = onnxEntry(View.member("onnx"));
   pairEntries(View, M);
   filesEntry(View.member("files"), M);
   if (!Error.ok())

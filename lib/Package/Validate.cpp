@@ -210,9 +210,65 @@ static Status checkDecoder(const Program &P, const Manifest &M) {
   return {};
 }
 
+static Status checkOnnxCache(const Program &P, const Manifest &M, const OnnxValue &V) {
+  auto Bad = [&](const char *What) {
+    return makeError(StatusCode::BadInput, ManifestFile, ": \"", V.Name, "\": ", What);
+  };
+  std::optional<int64_t> Index = P.bufferIndex(V.State);
+  if (!Index || P.Buffers[*Index].Kind != BufferKind::State)
+    return Bad("names no state of the program");
+  const Buffer &B = P.Buffers[*Index];
+  const CacheLayout &L = V.Layout;
+  if (!isFloat(V.Type) || !isFloat(B.Type))
+    return Bad("a past or present is of a float type, and so is its state");
+  if (L.Capacity < M.Context)
+    return Bad("its state holds fewer tokens than the context");
+  // All factors are below 2^32, so nothing here overflows but the head's.
+  int64_t Extent = (L.Capacity - 1) / L.BlockSize * L.Block + (L.BlockSize - 1) * L.Lane +
+                   (L.HeadSize - 1) * L.Channel + 1;
+  std::optional<int64_t> Last = checkedMul(L.Heads - 1, L.Head);
+  Last = Last ? checkedAdd(*Last, Extent) : std::nullopt;
+  if (Extent > L.Head || !Last || *Last > B.RowBytes / dataTypeSize(B.Type))
+    return Bad("its layout does not fit the state");
+  return {};
+}
+
+static Status checkOnnx(const Program &P, const Manifest &M) {
+  std::set<std::string> Names;
+  int64_t Ids = 0, Logits = 0;
+  for (const auto *Values : {&M.Onnx->Inputs, &M.Onnx->Outputs})
+    for (const OnnxValue &V : *Values) {
+      if (!Names.insert(V.Name).second)
+        return makeError(StatusCode::BadInput, ManifestFile, ": \"", V.Name, "\" is there twice");
+      bool IsResult = V.Role == OnnxRole::Logits || V.Role == OnnxRole::Present;
+      if (IsResult != (Values == &M.Onnx->Outputs))
+        return makeError(StatusCode::BadInput, ManifestFile, ": \"", V.Name,
+                         "\" cannot have its role");
+      Ids += V.Role == OnnxRole::Ids;
+      Logits += V.Role == OnnxRole::Logits;
+      bool IsInteger = V.Role == OnnxRole::Ids || V.Role == OnnxRole::Mask ||
+                       V.Role == OnnxRole::Positions;
+      if ((IsInteger && !isInteger(V.Type)) || (V.Role == OnnxRole::Logits && !isFloat(V.Type)))
+        return makeError(StatusCode::BadInput, ManifestFile, ": \"", V.Name,
+                         "\" cannot have its type");
+      if (V.Shape.size() > MaxRank)
+        return makeError(StatusCode::BadInput, ManifestFile, ": \"", V.Name,
+                         "\" has too many dimensions");
+      if (V.Role == OnnxRole::Past || V.Role == OnnxRole::Present)
+        if (Status S = checkOnnxCache(P, M, V); !S.ok())
+          return S;
+    }
+  if (Ids != 1 || Logits != 1)
+    return makeError(StatusCode::BadInput, ManifestFile,
+                     ": the file's signature needs ids and logits, once");
+  return {};
+}
+
 Status validateSignature(const Program &P, const Manifest &M) {
-  if (M.Kind == ProgramKind::Decoder)
-    return checkDecoder(P, M);
+  if (M.Kind == ProgramKind::Decoder) {
+    Status S = checkDecoder(P, M);
+    return S.ok() && M.Onnx ? checkOnnx(P, M) : S;
+  }
   std::optional<int64_t> Batch = P.symbolIndex("batch");
   if (Batch && P.Symbols[*Batch].Range.Max != M.Batch)
     return bad("symbol \"batch\" goes to ", P.Symbols[*Batch].Range.Max,

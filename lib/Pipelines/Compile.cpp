@@ -207,6 +207,9 @@ Status Compilation::plan(const Target &TheTarget) {
   auto Made = makeManifest(*Module, TheTarget, *Emitted);
   if (failed(Made))
     return makeError(StatusCode::Failed, "the manifest could not be made");
+  if (Options.Levels.KeepSignature && Made->Kind == artefact::ProgramKind::Decoder && !Made->Onnx)
+    return makeError(StatusCode::Usage, Options.Model,
+                     ": --io=onnx needs the model's file, or text of a level that was made with it");
   Program = std::move(*Emitted);
   Manifest = std::move(*Made);
   return Status();

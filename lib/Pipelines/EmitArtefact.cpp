@@ -8,6 +8,8 @@
 #include "qopt/Package/ArtefactWriter.h"
 #include "qopt/Package/Verification.h"
 
+#include "llvm/ADT/StringSwitch.h"
+
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -79,6 +81,58 @@ static std::optional<artefact::KvRecord> makeKvRecord(func::FuncOp Entry) {
   return Record;
 }
 
+/// The layout of a state by its buffer's name, "<cache>.key" or "<cache>.value".
+static artefact::CacheLayout findLayout(func::FuncOp Entry, const Target &Target, StringRef State) {
+  for (BlockArgument Argument : Entry.getArguments()) {
+    auto Cache = dyn_cast<KVCacheType>(Argument.getType());
+    auto Name = Entry.getArgAttrOfType<StringAttr>(Argument.getArgNumber(), QOptDialect::getNameAttrName());
+    if (!Cache || !Name || State.rsplit('.').first != Name.getValue())
+      continue;
+    auto [Key, Value] = Target.getCacheLayout(Cache);
+    return State.ends_with(".key") ? Key : Value;
+  }
+  return {};
+}
+
+static artefact::OnnxRole parseRole(StringRef Name) {
+  return llvm::StringSwitch<artefact::OnnxRole>(Name)
+      .Case("ids", artefact::OnnxRole::Ids)
+      .Case("mask", artefact::OnnxRole::Mask)
+      .Case("positions", artefact::OnnxRole::Positions)
+      .Case("past", artefact::OnnxRole::Past)
+      .Case("logits", artefact::OnnxRole::Logits)
+      .Case("present", artefact::OnnxRole::Present)
+      .Default(artefact::OnnxRole::Ignored);
+}
+
+static artefact::OnnxValue makeOnnxValue(DictionaryAttr Noted, func::FuncOp Entry, const Target &Target) {
+  auto Ty = cast<RankedTensorType>(Noted.getAs<TypeAttr>("type").getValue());
+  artefact::OnnxValue Value;
+  Value.Name = Noted.getAs<StringAttr>("name").str();
+  Value.Type = toDataType(Ty.getElementType());
+  Value.Role = parseRole(Noted.getAs<StringAttr>("role"));
+  for (int64_t Size : Ty.getShape())
+    Value.Shape.push_back(ShapedType::isDynamic(Size) ? -1 : Size);
+  if (auto State = Noted.getAs<StringAttr>("state")) {
+    Value.State = State.str();
+    Value.HeadsFirst = Noted.getAs<BoolAttr>("heads_first").getValue();
+    Value.Layout = findLayout(Entry, Target, State);
+  }
+  return Value;
+}
+
+/// The signature of the file, where qopt-raise-kv-cache has noted it.
+static std::optional<artefact::OnnxEntry> makeOnnxEntry(func::FuncOp Entry, const Target &Target) {
+  auto Noted = Entry->getAttrOfType<DictionaryAttr>("qopt.onnx");
+  if (!Noted)
+    return std::nullopt;
+  artefact::OnnxEntry Made;
+  for (auto [Key, Values] : {std::pair("inputs", &Made.Inputs), std::pair("outputs", &Made.Outputs)})
+    for (auto Each : Noted.getAs<ArrayAttr>(Key).getAsRange<DictionaryAttr>())
+      Values->push_back(makeOnnxValue(Each, Entry, Target));
+  return Made;
+}
+
 FailureOr<artefact::Manifest> qopt::makeManifest(ModuleOp Module, const Target &Target,
                                                  const artefact::Program &Program) {
   auto Entry = findEntry(Module);
@@ -113,6 +167,7 @@ FailureOr<artefact::Manifest> qopt::makeManifest(ModuleOp Module, const Target &
       Manifest.FloatType = typeName(cast<SourceAttr>(Weight.getSources()[0]).getType().getElementType());
   }
   Manifest.Kv = makeKvRecord(*Entry);
+  Manifest.Onnx = makeOnnxEntry(*Entry, Target);
   return Manifest;
 }
 

@@ -171,13 +171,14 @@ template <typename VisitT>
 static void forCache(const Target &Target, KVCacheType Ty, int64_t Row, int64_t First, int64_t End,
                      VisitT Visit) {
   auto [KeyBytes, ValueBytes] = Target.getCacheRowBytes(Ty);
+  auto [KeyLayout, ValueLayout] = Target.getCacheLayout(Ty);
   int64_t Keys = KeyBytes / dataTypeSize(toDataType(Ty.getKey())),
           Values = ValueBytes / dataTypeSize(toDataType(Ty.getValue()));
   for (int64_t Position = First; Position < End; ++Position)
     for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
       for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
-        auto [Key, Value] = Target.getCacheElement(Ty, Position, Head, Channel);
-        Visit(Position, Head, Channel, Row * Keys + Key, Row * Values + Value);
+        Visit(Position, Head, Channel, Row * Keys + KeyLayout.element(Position, Head, Channel),
+              Row * Values + ValueLayout.element(Position, Head, Channel));
       }
 }
 

@@ -40,8 +40,8 @@ std::optional<Level> qopt::parseLevel(StringRef Name) {
 
 std::string LevelOptions::print() const {
   return llvm::formatv("context={0} batch={1} chunk={2} weights={3} head={4} embedding={5} kv={6} scheme={7} group={8} "
-                       "asymmetric={9} fuse={10} target={11}",
-                       Context, Batch, Chunk, Weights, Head, Embedding, KV, Scheme, Group, Asymmetric, Fuse, Target)
+                       "asymmetric={9} fuse={10} target={11} keep-signature={12}",
+                       Context, Batch, Chunk, Weights, Head, Embedding, KV, Scheme, Group, Asymmetric, Fuse, Target, KeepSignature)
       .str();
 }
 
@@ -56,7 +56,7 @@ Result<InsertedPass> qopt::parseInsertedPass(StringRef Text) {
 }
 
 static void addModelPasses(OpPassManager &Passes, const LevelOptions &Options) {
-  buildRaisingPipeline(Passes);
+  buildRaisingPipeline(Passes, Options.KeepSignature);
   BindSizesOptions Sizes;
   Sizes.Context = Options.Context;
   Sizes.Batch = Options.Batch;
@@ -124,6 +124,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   Option<int64_t> Context{*this, "context", llvm::cl::init(0)};
   Option<int64_t> Batch{*this, "batch", llvm::cl::init(1)};
   Option<int64_t> Chunk{*this, "chunk", llvm::cl::init(0)};
+  Option<bool> KeepSignature{*this, "keep-signature", llvm::cl::init(false)};
   Option<std::string> Weights{*this, "weights"};
   Option<std::string> Head{*this, "head"};
   Option<std::string> Embedding{*this, "embedding"};
@@ -139,6 +140,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
     Result.Context = Context;
     Result.Batch = Batch;
     Result.Chunk = Chunk;
+    Result.KeepSignature = KeepSignature;
     Result.Weights = Weights;
     Result.Head = Head;
     Result.Embedding = Embedding;

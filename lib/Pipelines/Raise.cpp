@@ -15,7 +15,7 @@ static void addCleanup(OpPassManager &Manager) {
   Manager.addPass(createCSEPass());
 }
 
-void qopt::buildRaisingPipeline(OpPassManager &Manager) {
+void qopt::buildRaisingPipeline(OpPassManager &Manager, bool KeepSignature) {
   addCleanup(Manager);
   Manager.addPass(createSplitLinears());
   Manager.addPass(createRaiseNorm());
@@ -24,7 +24,9 @@ void qopt::buildRaisingPipeline(OpPassManager &Manager) {
   addCleanup(Manager);
   Manager.addPass(createRaiseAttention());
   addCleanup(Manager);
-  Manager.addPass(createRaiseKVCache());
+  RaiseKVCacheOptions Caches;
+  Caches.KeepSignature = KeepSignature;
+  Manager.addPass(createRaiseKVCache(Caches));
   addCleanup(Manager);
   Manager.addPass(createCanonicalizeDecoder());
 }

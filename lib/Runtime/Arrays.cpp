@@ -75,8 +75,7 @@ static Status bindInput(const Buffer &B, const NpyArray &Array, GraphInputs &Out
 
 Result<GraphInputs> bindGraphInputs(const Program &Program, const NpzArrays &Arrays) {
   GraphInputs Out;
-  for (int64_t Index : Program.inputs()) {
-    const Buffer &B = Program.table().Buffers[Index];
+  for (const Buffer &B : Program.signature().Inputs) {
     const NpyArray *Array = findArray(Arrays, B.Name);
     if (!Array)
       return makeError(StatusCode::BadInput, "the inputs have no array \"", B.Name, "\"");
@@ -84,8 +83,7 @@ Result<GraphInputs> bindGraphInputs(const Program &Program, const NpzArrays &Arr
       return S;
   }
   for (const auto &[Name, Array] : Arrays) {
-    std::optional<int64_t> Index = Program.table().bufferIndex(Name);
-    if (!Index || Program.table().Buffers[*Index].Kind != artefact::BufferKind::Input)
+    if (!Program.signature().findInput(Name))
       return makeError(StatusCode::BadInput, "the program has no input \"", Name, "\"");
   }
   return Out;
@@ -111,7 +109,7 @@ NpzArrays largestInputs(const Program &Program) {
 
 Status makeOutputs(Session &Session, const std::vector<qopt_tensor> &Inputs,
                    std::vector<qopt_tensor> &Outputs, std::vector<std::vector<char>> &Storage) {
-  Outputs.assign(Session.program().outputs().size(), qopt_tensor{});
+  Outputs.assign(Session.program().signature().Outputs.size(), qopt_tensor{});
   Status S = Session.outputShapes(Inputs.data(), static_cast<int64_t>(Inputs.size()),
                                   Outputs.data(), static_cast<int64_t>(Outputs.size()));
   if (!S.ok())
@@ -145,7 +143,7 @@ static Result<NpzArrays> runGraph(const ProgramHandle &Program, const NpzArrays 
     Array.Shape.assign(T.shape, T.shape + T.rank);
     const char *Data = static_cast<const char *>(T.data);
     Array.Data.assign(Data, Data + T.bytes);
-    Results.emplace_back(Program->table().Buffers[Program->outputs()[I]].Name, std::move(Array));
+    Results.emplace_back(Program->signature().Outputs[I].Name, std::move(Array));
   }
   return Results;
 }
@@ -169,7 +167,8 @@ static Result<DecoderInputs> decoderInputs(const NpzArrays &Given) {
   for (const auto &[Name, Array] : Given)
     if ((Name != "ids" && Name != "counts") || !isInteger(Array.Type))
       return makeError(StatusCode::BadInput, "a decoder takes integer arrays \"ids\" [batch, ",
-                       "tokens] and, if rows differ, \"counts\" [batch], not \"", Name, "\"");
+                       "tokens] and, if rows differ, \"counts\" [batch], not \"", Name,
+                       "\"; recompile with --io=onnx for the inputs of its file");
   const NpyArray *Ids = findArray(Given, "ids");
   if (!Ids || Ids->Shape.empty() || Ids->Shape.size() > 2)
     return Status(StatusCode::BadInput, "the inputs need an array \"ids\" [batch, tokens]");
@@ -212,7 +211,10 @@ static Result<NpzArrays> runDecoder(const ProgramHandle &Program, const NpzArray
 
 Result<NpzArrays> runArrays(const ProgramHandle &Program, const NpzArrays &Given) {
   bool Decoder = Program->manifest().Kind == artefact::ProgramKind::Decoder;
-  return Decoder ? runDecoder(Program, Given) : runGraph(Program, Given);
+  // A decoder with its file's signature still takes its own.
+  bool Canonical = Decoder && (!Program->manifest().Onnx ||
+                               (findArray(Given, "ids") && !Program->signature().findInput("ids")));
+  return Canonical ? runDecoder(Program, Given) : runGraph(Program, Given);
 }
 
 } // namespace qopt::runtime

@@ -108,8 +108,9 @@ qopt_status qopt_program_get_info(const qopt_program *program, qopt_program_info
     info->chunk = M.Chunk;
     info->vocabulary = M.Vocabulary;
     info->threads = program->Shared->device().workers();
-    info->input_count = static_cast<int64_t>(program->Shared->inputs().size());
-    info->output_count = static_cast<int64_t>(program->Shared->outputs().size());
+    const Signature &Values = program->Shared->signature();
+    info->input_count = static_cast<int64_t>(Values.Inputs.size());
+    info->output_count = static_cast<int64_t>(Values.Outputs.size());
     return {};
   });
 }
@@ -124,16 +125,19 @@ const char *qopt_program_isa(const qopt_program *program) {
   return program->Shared->device().isa().c_str();
 }
 
-static Status describeValue(const Program &P, const std::vector<int64_t> &Indices, int64_t Index,
-                            qopt_value_info *Info) {
-  if (Index < 0 || Index >= static_cast<int64_t>(Indices.size()))
-    return makeError(StatusCode::Usage, "there is no value ", Index, " of ", Indices.size());
-  const artefact::Buffer &B = P.table().Buffers[Indices[Index]];
+static Status describeValue(const Program &P, const std::vector<artefact::Buffer> &Values,
+                            int64_t Index, qopt_value_info *Info) {
+  if (Index < 0 || Index >= static_cast<int64_t>(Values.size()))
+    return makeError(StatusCode::Usage, "there is no value ", Index, " of ", Values.size());
+  const artefact::Buffer &B = Values[Index];
+  std::vector<Interval> Ranges;
+  for (const artefact::Symbol &Symbol : P.signature().Symbols)
+    Ranges.push_back(Symbol.Range);
   Info->name = B.Name.c_str();
   Info->type = static_cast<int32_t>(B.Type);
   Info->rank = static_cast<int32_t>(B.Shape.size());
   for (size_t I = 0; I < B.Shape.size(); ++I) {
-    Interval Bounds = B.Shape[I].bounds(P.table().symbolRanges()).value_or(Interval());
+    Interval Bounds = B.Shape[I].bounds(Ranges).value_or(Interval());
     Info->min_shape[I] = Bounds.Min;
     Info->max_shape[I] = Bounds.Max;
   }
@@ -144,7 +148,7 @@ qopt_status qopt_program_input(const qopt_program *program, int64_t index, qopt_
                                qopt_error **error) {
   return guarded(error, [&]() -> Status {
     Status S = checkPointers(program, info);
-    return S.ok() ? describeValue(*program->Shared, program->Shared->inputs(), index, info) : S;
+    return S.ok() ? describeValue(*program->Shared, program->Shared->signature().Inputs, index, info) : S;
   });
 }
 
@@ -152,7 +156,7 @@ qopt_status qopt_program_output(const qopt_program *program, int64_t index, qopt
                                 qopt_error **error) {
   return guarded(error, [&]() -> Status {
     Status S = checkPointers(program, info);
-    return S.ok() ? describeValue(*program->Shared, program->Shared->outputs(), index, info) : S;
+    return S.ok() ? describeValue(*program->Shared, program->Shared->signature().Outputs, index, info) : S;
   });
 }
 

@@ -20,6 +20,8 @@ Program::load(const std::string &Path, const DeviceOptions &Options, const Devic
   P->Machine = std::move(*Machine);
   if (Status S = P->importConstants(); !S.ok())
     return S;
+  bool IsDecoder = P->manifest().Kind == artefact::ProgramKind::Decoder;
+  P->Values = IsDecoder ? Signature::ofDecoder(P->manifest()) : Signature::ofGraph(P->table());
   const std::vector<Buffer> &Buffers = P->table().Buffers;
   for (size_t I = 0; I < Buffers.size(); ++I) {
     if (Buffers[I].Kind == BufferKind::Input)

@@ -75,48 +75,53 @@ static Status checkRange(const Buffer &B, const qopt_tensor &T) {
 }
 
 Status Session::bindSymbols(const qopt_tensor *Inputs, int64_t InputCount) {
-  const artefact::Program &Table = Shared->table();
-  if (isDecoder())
+  const Signature &Values = Shared->signature();
+  if (Values.Inputs.empty() && isDecoder())
     return makeError(StatusCode::Usage, Shared->manifest().Name,
-                     " is a decoder; its tokens are appended with qopt_session_decode");
-  if (Status S = checkCounts(InputCount, Shared->inputs().size(), "inputs"); !S.ok())
+                     " is a decoder; its tokens are appended with qopt_session_decode, or "
+                     "recompile with --io=onnx for the file's own inputs");
+  if (Status S = checkCounts(InputCount, Values.Inputs.size(), "inputs"); !S.ok())
     return S;
-  for (size_t I = 0; I < Symbols.size(); ++I) {
-    const Interval &Range = Table.Symbols[I].Range;
-    Symbols[I] = Range.Min == Range.Max ? Range.Min : -1;
-  }
+  Bound.assign(Values.Symbols.size(), -1);
+  for (size_t I = 0; I < Bound.size(); ++I)
+    if (const Interval &Range = Values.Symbols[I].Range; Range.Min == Range.Max)
+      Bound[I] = Range.Min;
   for (int64_t I = 0; I < InputCount; ++I) {
-    const Buffer &B = Table.Buffers[Shared->inputs()[I]];
+    const Buffer &B = Values.Inputs[I];
+    if (isIgnored(I))
+      continue;
     if (Status S = checkType(B, Inputs[I]); !S.ok())
       return S;
     for (size_t D = 0; D < B.Shape.size(); ++D)
-      if (Status S = bindDimension(B.Shape[D], Inputs[I].shape[D], B, Symbols, Table.Symbols);
+      if (Status S = bindDimension(B.Shape[D], Inputs[I].shape[D], B, Bound, Values.Symbols);
           !S.ok())
         return S;
   }
-  for (size_t I = 0; I < Symbols.size(); ++I)
-    if (Symbols[I] == -1)
-      return makeError(StatusCode::BadInput, "no input says how large ", Table.Symbols[I].Name,
+  for (size_t I = 0; I < Bound.size(); ++I)
+    if (Bound[I] == -1)
+      return makeError(StatusCode::BadInput, "no input says how large ", Values.Symbols[I].Name,
                        " is");
-  std::optional<int64_t> Batch = Table.symbolIndex("batch");
-  if (Batch && Symbols[*Batch] > Rows)
-    return makeError(StatusCode::Usage, Symbols[*Batch], " rows given, the session has ", Rows);
+  for (size_t I = 0; I < Bound.size(); ++I)
+    if (Values.Symbols[I].Name == "batch" && Bound[I] > Rows)
+      return makeError(StatusCode::Usage, Bound[I], " rows given, the session has ", Rows);
   for (int64_t I = 0; I < InputCount; ++I)
-    if (Status S = checkShape(Table.Buffers[Shared->inputs()[I]], Inputs[I], Symbols); !S.ok())
-      return S;
+    if (!isIgnored(I))
+      if (Status S = checkShape(Values.Inputs[I], Inputs[I], Bound); !S.ok())
+        return S;
   return {};
 }
 
 Status Session::describeOutputs(qopt_tensor *Outputs, int64_t OutputCount) const {
-  if (Status S = checkCounts(OutputCount, Shared->outputs().size(), "outputs"); !S.ok())
+  const std::vector<Buffer> &Values = Shared->signature().Outputs;
+  if (Status S = checkCounts(OutputCount, Values.size(), "outputs"); !S.ok())
     return S;
   for (int64_t I = 0; I < OutputCount; ++I) {
-    const Buffer &B = Shared->table().Buffers[Shared->outputs()[I]];
+    const Buffer &B = Values[I];
     Outputs[I].type = static_cast<int32_t>(B.Type);
     Outputs[I].rank = static_cast<int32_t>(B.Shape.size());
     int64_t Bytes = dataTypeSize(B.Type);
     for (size_t D = 0; D < B.Shape.size(); ++D) {
-      Outputs[I].shape[D] = B.Shape[D].evaluate(Symbols.data()).value_or(0);
+      Outputs[I].shape[D] = B.Shape[D].evaluate(Bound.data()).value_or(0);
       Bytes *= Outputs[I].shape[D];
     }
     Outputs[I].bytes = Bytes;
@@ -131,35 +136,48 @@ Status Session::outputShapes(const qopt_tensor *Inputs, int64_t InputCount, qopt
   return describeOutputs(Outputs, OutputCount);
 }
 
-Status Session::run(const qopt_tensor *Inputs, int64_t InputCount, qopt_tensor *Outputs,
-                    int64_t OutputCount) {
+/// Everything that can be refused is refused before anything is computed.
+Status Session::checkRun(const qopt_tensor *Inputs, int64_t InputCount, const qopt_tensor *Outputs,
+                         int64_t OutputCount, std::vector<qopt_tensor> &Described) {
   if (Status S = bindSymbols(Inputs, InputCount); !S.ok())
     return S;
-  const artefact::Program &Table = Shared->table();
-  InputTensors.clear();
-  for (int64_t I = 0; I < InputCount; ++I) {
-    int64_t Index = Shared->inputs()[I];
-    if (Status S = checkRange(Table.Buffers[Index], Inputs[I]); !S.ok())
+  for (int64_t I = 0; I < InputCount; ++I)
+    if (Status S = checkRange(Shared->signature().Inputs[I], Inputs[I]); !S.ok())
       return S;
-    InputTensors.push_back({Index, Inputs[I].data, Inputs[I].bytes});
-  }
-  if (Status S = checkCounts(OutputCount, Shared->outputs().size(), "outputs"); !S.ok())
+  const std::vector<Buffer> &Values = Shared->signature().Outputs;
+  if (Status S = checkCounts(OutputCount, Values.size(), "outputs"); !S.ok())
     return S;
-  std::vector<qopt_tensor> Described(Outputs, Outputs + OutputCount);
+  Described.assign(Outputs, Outputs + OutputCount);
   if (Status S = describeOutputs(Described.data(), OutputCount); !S.ok())
     return S;
-  OutputTensors.clear();
-  for (int64_t I = 0; I < OutputCount; ++I) {
-    const Buffer &B = Table.Buffers[Shared->outputs()[I]];
+  for (int64_t I = 0; I < OutputCount; ++I)
     if (Outputs[I].bytes < Described[I].bytes || (Described[I].bytes > 0 && !Outputs[I].data))
-      return makeError(StatusCode::Usage, "output \"", B.Name, "\" needs ", Described[I].bytes,
-                       " bytes, ", Outputs[I].bytes, " given");
-    OutputTensors.push_back({Shared->outputs()[I], Outputs[I].data, Described[I].bytes});
-  }
-  if (Status S = runStep(InputTensors, OutputTensors); !S.ok())
-    return S;
-  std::copy(Described.begin(), Described.end(), Outputs);
+      return makeError(StatusCode::Usage, "output \"", Values[I].Name, "\" needs ",
+                       Described[I].bytes, " bytes, ", Outputs[I].bytes, " given");
   return {};
+}
+
+Status Session::runGraph(const qopt_tensor *Inputs, int64_t InputCount,
+                         const std::vector<qopt_tensor> &Outputs) {
+  Symbols = Bound;
+  InputTensors.clear();
+  for (int64_t I = 0; I < InputCount; ++I)
+    InputTensors.push_back({Shared->inputs()[I], Inputs[I].data, Inputs[I].bytes});
+  OutputTensors.clear();
+  for (size_t I = 0; I < Outputs.size(); ++I)
+    OutputTensors.push_back({Shared->outputs()[I], Outputs[I].data, Outputs[I].bytes});
+  return runStep(InputTensors, OutputTensors);
+}
+
+Status Session::run(const qopt_tensor *Inputs, int64_t InputCount, qopt_tensor *Outputs,
+                    int64_t OutputCount) {
+  std::vector<qopt_tensor> Described;
+  if (Status S = checkRun(Inputs, InputCount, Outputs, OutputCount, Described); !S.ok())
+    return S;
+  Status S = isDecoder() ? runOnnx(Inputs, Described) : runGraph(Inputs, InputCount, Described);
+  if (S.ok())
+    std::copy(Described.begin(), Described.end(), Outputs);
+  return S;
 }
 
 } // namespace qopt::runtime

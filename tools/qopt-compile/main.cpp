@@ -37,6 +37,7 @@ struct Flags {
   cl::opt<std::string> Embedding{"embedding", cl::desc("the same for the embedding; two types untie a tied table"), cl::value_desc("type"), cl::cat(FormatOptions)};
   cl::opt<std::string> KV{"kv", cl::desc("f32, f16 or bf16"), cl::value_desc("type"), cl::cat(FormatOptions)};
   cl::opt<std::string> TargetName{"target", cl::init("cpu"), cl::desc("cpu"), cl::value_desc("name"), cl::cat(FormatOptions)};
+  cl::opt<std::string> IO{"io", cl::desc("onnx: a decoder can be run with the file's own inputs and outputs too"), cl::value_desc("signature"), cl::cat(FormatOptions)};
   cl::opt<int64_t> Context{"context", cl::init(0), cl::desc("most tokens per row (the model's limit, or 4096)"), cl::value_desc("n"), cl::cat(SizeOptions)};
   cl::opt<int64_t> Batch{"batch", cl::init(1), cl::desc("most rows (1)"), cl::value_desc("n"), cl::cat(SizeOptions)};
   cl::opt<int64_t> Chunk{"chunk", cl::init(0), cl::desc("most tokens of one prefill step (128)"), cl::value_desc("n"), cl::cat(SizeOptions)};
@@ -116,7 +117,7 @@ static Status fillLevels(LevelOptions &Levels) {
     return Group.status();
   for (Status Error : {checkChoice("--head", flags().Head, {"f32", "f16", "bf16", "int8", "int4"}),
                        checkChoice("--embedding", flags().Embedding, {"f32", "f16", "bf16", "int8", "int4"}),
-                       checkChoice("--kv", flags().KV, {"f32", "f16", "bf16"})})
+                       checkChoice("--kv", flags().KV, {"f32", "f16", "bf16"}), checkChoice("--io", flags().IO, {"onnx"})})
     if (!Error.ok())
       return Error;
   if (flags().Symmetric && flags().Asymmetric)
@@ -134,6 +135,7 @@ static Status fillLevels(LevelOptions &Levels) {
   Levels.Context = flags().Context;
   Levels.Batch = flags().Batch;
   Levels.Chunk = flags().Chunk;
+  Levels.KeepSignature = flags().IO == "onnx";
   Levels.Fuse = !flags().NoFuse;
   Levels.Target = flags().TargetName;
   return Status();

@@ -74,6 +74,11 @@ static void printText(const runtime::Program &P, const runtime::SessionMemory &M
     line("input", valueText(Value));
   for (const artefact::SignatureValue &Value : M.Outputs)
     line("output", valueText(Value));
+  if (M.Onnx)
+    for (auto [Label, Values] :
+         {std::pair("onnx in", &M.Onnx->Inputs), {"onnx out", &M.Onnx->Outputs}})
+      for (const artefact::OnnxValue &Value : *Values)
+        line(Label, Value.Name + " " + std::string(dataTypeName(Value.Type)));
   printWeights(M);
   if (M.Kv)
     line("kv cache", "keys " + M.Kv->Key + ", values " + M.Kv->Value + ", " +

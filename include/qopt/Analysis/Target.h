@@ -12,6 +12,7 @@
 #define QOPT_ANALYSIS_TARGET_H
 
 #include "QKernel/QKernel.h"
+#include "qopt/Base/CacheLayout.h"
 
 namespace qopt {
 
@@ -65,9 +66,8 @@ public:
   /// Bytes of each side of a cache for one row of the batch; the capacity is known.
   virtual std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const = 0;
 
-  /// Where a key and a value lie in their side of a row, counted in elements of the stored types.
-  virtual std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position, int64_t Head,
-                                                      int64_t Channel) const = 0;
+  /// Where keys and values lie in their side of a row; the capacity is known.
+  virtual std::pair<artefact::CacheLayout, artefact::CacheLayout> getCacheLayout(KVCacheType Cache) const = 0;
 
   /// Chooses a lowering; a kernel that nobody matches is an error naming it.
   virtual mlir::FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const = 0;

@@ -3,6 +3,7 @@
 #ifndef QOPT_BASE_ARTEFACTFORMAT_H
 #define QOPT_BASE_ARTEFACTFORMAT_H
 
+#include "qopt/Base/CacheLayout.h"
 #include "qopt/Base/DataType.h"
 #include "qopt/Base/Expression.h"
 
@@ -131,6 +132,24 @@ struct KvRecord {
   int64_t BytesPerToken = 0;
 };
 
+/// What an input or output of the ONNX file is to a decoder.
+enum class OnnxRole { Ids, Mask, Positions, Past, Ignored, Logits, Present };
+
+struct OnnxValue {
+  std::string Name;
+  DataType Type = DataType::F32;
+  OnnxRole Role = OnnxRole::Ignored;
+  std::vector<int64_t> Shape; ///< ignored inputs: -1 for any size
+  std::string State;          ///< past, present: the buffer
+  bool HeadsFirst = true;     ///< past, present: [batch, heads, tokens, size]
+  CacheLayout Layout;         ///< past, present: of the state
+};
+
+/// The signature of the file, around a decoder's own.
+struct OnnxEntry {
+  std::vector<OnnxValue> Inputs, Outputs;
+};
+
 /// Size and hash of another file of the folder. Of weights.safetensors only the header is hashed,
 /// because a model larger than memory must open at once.
 struct FileRecord {
@@ -153,6 +172,7 @@ struct Manifest {
   std::string FloatType; ///< the source file's own
   std::vector<WeightRecord> Weights;
   std::optional<KvRecord> Kv;
+  std::optional<OnnxEntry> Onnx; ///< a decoder compiled with --io=onnx
   std::vector<std::pair<std::string, int64_t>> Bytes;
   std::vector<std::pair<std::string, std::string>> Hashes;
   std::vector<FileRecord> Files; ///< filled by the writer

@@ -28,6 +28,8 @@ llvm::ArrayRef<Level> getAllLevels();
 struct LevelOptions {
   // model
   int64_t Context = 0, Batch = 1, Chunk = 0;
+  /// A decoder gets an entry with the file's own inputs and outputs beside its canonical one (--io=onnx).
+  bool KeepSignature = false;
   // quantized; empty strings keep what the file says
   std::string Weights, Head, Embedding, KV, Scheme = "rtn", Reason;
   int64_t Group = -1;

@@ -3,6 +3,7 @@
 #define QOPT_RUNTIME_PROGRAM_H
 
 #include "qopt/Runtime/Device.h"
+#include "qopt/Runtime/Signature.h"
 
 #include <memory>
 #include <vector>
@@ -29,6 +30,9 @@ public:
   const std::vector<int64_t> &outputs() const { return Outputs; }
   const std::vector<int64_t> &states() const { return States; }
 
+  /// What qopt_session_run takes and gives; empty for a decoder without the file's signature.
+  const Signature &signature() const { return Values; }
+
   /// Per buffer: the address of a weight or rotary table, else nullptr.
   const std::vector<void *> &constants() const { return Constants; }
 
@@ -40,6 +44,7 @@ private:
   std::vector<std::vector<float>> Tables;
   std::unique_ptr<Device> Machine; ///< after what it refers to, so that it goes first
   std::vector<int64_t> Inputs, Outputs, States;
+  Signature Values;
   std::vector<void *> Constants;
 };
 

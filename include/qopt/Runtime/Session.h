@@ -33,6 +33,8 @@ struct Profile {
   std::vector<double> Seconds;
 };
 
+class OnnxStep;
+
 /// Not for use by two threads at once. Errors are those of the C functions of the same name.
 class Session {
 public:
@@ -76,6 +78,14 @@ private:
 
   Status bindSymbols(const qopt_tensor *Inputs, int64_t InputCount);
   Status describeOutputs(qopt_tensor *Outputs, int64_t OutputCount) const;
+  Status checkRun(const qopt_tensor *Inputs, int64_t InputCount, const qopt_tensor *Outputs,
+                  int64_t OutputCount, std::vector<qopt_tensor> &Described);
+  Status runGraph(const qopt_tensor *Inputs, int64_t InputCount,
+                  const std::vector<qopt_tensor> &Outputs);
+  /// Whether an input of the file is one that nothing reads.
+  bool isIgnored(int64_t Input) const;
+  Status runOnnx(const qopt_tensor *Inputs, const std::vector<qopt_tensor> &Outputs);
+  friend class OnnxStep;
 
   /// Runs the table once; the tensors are in host memory.
   Status runStep(std::vector<HostTensor> &Inputs, std::vector<HostTensor> &Outputs);
@@ -88,6 +98,7 @@ private:
   std::vector<char *> StateAddresses; ///< in the order of Program::states()
   std::vector<int64_t> Lengths;
   std::vector<int64_t> Symbols;
+  std::vector<int64_t> Bound; ///< values of the signature's symbols
   std::vector<HostTensor> InputTensors, OutputTensors;
   std::vector<void *> OutputAddresses;
 

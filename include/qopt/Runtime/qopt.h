@@ -139,7 +139,9 @@ typedef struct qopt_value_info {
   int64_t max_shape[QOPT_MAX_RANK];
 } qopt_value_info;
 
-/* What a graph takes and gives, in the order that qopt_session_run expects. */
+/* What a graph takes and gives, in the order that qopt_session_run expects. A decoder compiled with
+ * --io=onnx has the inputs and outputs of its ONNX file here, past and present included, and can be
+ * run with qopt_session_run too; another decoder has none. */
 qopt_status qopt_program_input(const qopt_program *program, int64_t index, qopt_value_info *info,
                                qopt_error **error);
 qopt_status qopt_program_output(const qopt_program *program, int64_t index, qopt_value_info *info,
@@ -179,6 +181,10 @@ qopt_status qopt_session_truncate(qopt_session *session, int64_t row, int64_t le
 /* A new session with a copy of all rows. */
 qopt_status qopt_session_fork(const qopt_session *session, qopt_session **copy, qopt_error **error);
 
+/* The next two are for graphs, and for decoders with the signature of their file. Such a decoder's
+ * session holds, after the call, the valid tokens of past and ids; what it held before is gone.
+ * attention_mask must be 1 at valid tokens and 0 at padding, position_ids must count the valid tokens
+ * of a row; anything else is refused (QOPT_BAD_INPUT). Logits and present of padding are zeros. */
 /* Graph: fills type, rank, shape and bytes of each output for these inputs; data stays as it is. */
 qopt_status qopt_session_output_shapes(qopt_session *session, const qopt_tensor *inputs,
                                        int64_t input_count, qopt_tensor *outputs,

@@ -34,7 +34,7 @@ public:
   /// Whether there is anything to raise.
   bool hasCaches() const;
   /// Failure (after a warning) leaves the function to be thrown away.
-  LogicalResult run();
+  LogicalResult run(bool KeepSignature);
 
 private:
   LogicalResult warn(Operation *Op, const Twine &Reason);
@@ -42,6 +42,10 @@ private:
   std::optional<CachedOperand> getCached(Value Operand) const;
   LogicalResult collect(AttentionOp Attention);
   Value createPast();
+  void noteSignature();
+  Attribute describeInput(BlockArgument Argument);
+  Attribute describeResult(unsigned Index, Type Ty);
+  Attribute describeValue(StringRef Name, StringRef Role, Type Ty, const CachedTensor *Cached);
   void raise(Layer &Layer, unsigned Number, Value Past);
   Value newTokens(OpBuilder &Builder, const CachedTensor &Of);
   void replacePositions(Value Past);
@@ -58,6 +62,9 @@ private:
 };
 
 struct RaiseKVCachePass : public qopt::impl::RaiseKVCacheBase<RaiseKVCachePass> {
+  using Base = qopt::impl::RaiseKVCacheBase<RaiseKVCachePass>;
+  using Base::Base;
+
   void runOnOperation() override {
     for (auto Function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
       if (!Function.isExternal() && failed(raise(Function)))
@@ -73,7 +80,7 @@ struct RaiseKVCachePass : public qopt::impl::RaiseKVCacheBase<RaiseKVCachePass> 
       return failure();
     }
     CacheRaiser Raiser(Copy, *Dims);
-    if (!Raiser.hasCaches() || failed(Raiser.run()))
+    if (!Raiser.hasCaches() || failed(Raiser.run(KeepSignature)))
       Copy.erase();
     else
       Function.erase();
@@ -226,6 +233,59 @@ void CacheRaiser::replacePositions(Value Past) {
   }
 }
 
+/// What a value of the file is to the decoder; `Cached` where it is the past or present of a cache.
+Attribute CacheRaiser::describeValue(StringRef Name, StringRef Role, Type Ty, const CachedTensor *Cached) {
+  Builder Make(Context);
+  SmallVector<NamedAttribute> Parts = {Make.getNamedAttr("name", Make.getStringAttr(Name)),
+                                       Make.getNamedAttr("role", Make.getStringAttr(Role)),
+                                       Make.getNamedAttr("type", TypeAttr::get(Ty))};
+  for (auto [Number, Of] : llvm::enumerate(Layers))
+    for (auto [Side, Tensor] : {std::pair("key", &Of.Key), std::pair("value", &Of.Value)})
+      if (Tensor == Cached) {
+        auto State = Make.getStringAttr("layers." + Twine(Number) + ".attn.cache." + Side);
+        Parts.push_back(Make.getNamedAttr("state", State));
+        ConcatOp Present = Cached->Present;
+        Parts.push_back(Make.getNamedAttr("heads_first", Make.getBoolAttr(Present.getAxis() == 2)));
+      }
+  return Make.getDictionaryAttr(Parts);
+}
+
+Attribute CacheRaiser::describeInput(BlockArgument Argument) {
+  StringRef Name = getArgumentName(Function, Argument.getArgNumber());
+  for (Layer &Of : Layers)
+    for (CachedTensor *Tensor : {&Of.Key, &Of.Value})
+      if (Tensor->Past == Argument)
+        return describeValue(Name, "past", Argument.getType(), Tensor);
+  StringRef Role = Argument == Inputs.Ids         ? "ids"
+                   : Argument == Inputs.Mask      ? "mask"
+                   : Argument == Inputs.Positions ? "positions"
+                                                  : "ignored";
+  return describeValue(Name, Role, Argument.getType(), nullptr);
+}
+
+Attribute CacheRaiser::describeResult(unsigned Index, Type Ty) {
+  auto Name = Function.getResultAttrOfType<StringAttr>(Index, QOptDialect::getNameAttrName());
+  StringRef Text = Name ? Name.getValue() : StringRef();
+  for (Layer &Of : Layers)
+    for (CachedTensor *Tensor : {&Of.Key, &Of.Value})
+      if (Tensor->Result == Index)
+        return describeValue(Text, "present", Ty, Tensor);
+  return describeValue(Text, "logits", Ty, nullptr);
+}
+
+/// While the function still has the file's inputs and outputs.
+void CacheRaiser::noteSignature() {
+  Builder Make(Context);
+  SmallVector<Attribute> Arguments, Results;
+  for (BlockArgument Argument : Function.getArguments())
+    Arguments.push_back(describeInput(Argument));
+  for (auto [I, Ty] : llvm::enumerate(Function.getResultTypes()))
+    Results.push_back(describeResult(I, Ty));
+  Function->setAttr("qopt.onnx",
+                    Make.getDictionaryAttr({Make.getNamedAttr("inputs", Make.getArrayAttr(Arguments)),
+                                            Make.getNamedAttr("outputs", Make.getArrayAttr(Results))}));
+}
+
 /// Caches follow the other results, in the order of the layers.
 void CacheRaiser::rewriteReturn() {
   Operation *Return = Function.getBody().front().getTerminator();
@@ -273,11 +333,13 @@ LogicalResult CacheRaiser::dropInputs() {
   return Function.eraseArguments(Gone);
 }
 
-LogicalResult CacheRaiser::run() {
+LogicalResult CacheRaiser::run(bool KeepSignature) {
   if (!Inputs.Ids)
     return warn(Function, "there is no input 'input_ids'");
   if (failed(collectLayers()))
     return failure();
+  if (KeepSignature)
+    noteSignature();
   Value Past = createPast();
   replacePositions(Past);
   for (auto [Number, Of] : llvm::enumerate(Layers))

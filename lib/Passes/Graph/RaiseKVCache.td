@@ -22,8 +22,12 @@ def RaiseKVCache : Pass<"qopt-raise-kv-cache", "mlir::ModuleOp"> {
     **Needs and leaves.** Needs attention raised and proven causal. All or nothing: where one layer does not fit, or an input is read in a way that the contract does not explain, the
     function stays as it is, with a warning that names the node.
 
+    With `keep-signature` the function's `qopt.onnx` says what the inputs and outputs of the file were, in their order, so that an entry with that signature can be put around this one.
+
     **Numbers.** Exact under the contract.
   }];
+  let options = [Option<"KeepSignature", "keep-signature", "bool", "false",
+    "note the file's inputs and outputs, and what each is to the decoder, as the function's `qopt.onnx`">];
   let dependentDialects = ["qopt::QOptDialect"];
 }
 

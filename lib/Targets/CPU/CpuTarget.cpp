@@ -62,9 +62,9 @@ public:
   std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const override {
     return {getKeyRowBytes(Cache), getValueRowBytes(Cache)};
   }
-  std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position, int64_t Head,
-                                              int64_t Channel) const override {
-    return cpu::getCacheElement(Cache, Position, Head, Channel);
+  std::pair<artefact::CacheLayout, artefact::CacheLayout>
+  getCacheLayout(KVCacheType Cache) const override {
+    return {getKeyLayout(Cache), getValueLayout(Cache)};
   }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
   int64_t estimateCodeBytes(ModuleOp Module) const override;

@@ -1,9 +1,21 @@
 // RUN: qopt-opt %s --qopt-raise-kv-cache --verify-each --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: qopt-opt %s --qopt-raise-kv-cache=keep-signature --split-input-file --verify-diagnostics | FileCheck %s --check-prefix=KEEP
+
+// What the inputs and outputs were, in the file's order.
+// KEEP-LABEL: func.func @decoder
+// KEEP-SAME: qopt.onnx = {inputs = [
+// KEEP-SAME: {name = "input_ids", role = "ids", type = tensor<?x?xi64>},
+// KEEP-SAME: {name = "attention_mask", role = "mask", type = tensor<?x?xi64>},
+// KEEP-SAME: {heads_first = true, name = "past_key_values.0.key", role = "past", state = "layers.0.attn.cache.key", type = tensor<?x1x?x4xf32>},
+// KEEP-SAME: {heads_first = true, name = "past_key_values.0.value", role = "past", state = "layers.0.attn.cache.value", type = tensor<?x1x?x4xf32>}],
+// KEEP-SAME: outputs = [{name = "logits", role = "logits", type = tensor<?x?x2x4xf32>},
+// KEEP-SAME: {heads_first = true, name = "present.0.key", role = "present", state = "layers.0.attn.cache.key", type = tensor<?x1x?x4xf32>},
 
 #bs = affine_map<()[s0, s1, s2] -> (s0, s1)>
 #bt = affine_map<()[s0, s1, s2] -> (s0, s1 + s2)>
 #cache = affine_map<()[s0, s1, s2] -> (s0, 1, s2, 4)>
 
+// CHECK-NOT: qopt.onnx
 // CHECK-LABEL: func.func @decoder
 // CHECK-SAME: %[[ids:.*]]: tensor<?x?xi64> {{{.*}}"input_ids"}
 // CHECK-SAME: %[[past:.*]]: tensor<?xi64> {{{.*}}qopt.name = "past"}

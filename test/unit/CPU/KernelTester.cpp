@@ -203,7 +203,8 @@ static void forCache(KVCacheType Ty, int64_t Batch,
     for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
       for (int64_t Position = 0; Position < Ty.getCapacity(); ++Position)
         for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
-          auto [Key, Value] = cpu::getCacheElement(Ty, Position, Head, Channel);
+          int64_t Key = cpu::getKeyLayout(Ty).element(Position, Head, Channel);
+          int64_t Value = cpu::getValueLayout(Ty).element(Position, Head, Channel);
           Body(Row, Position, Head, Channel,
                Row * cpu::getKeyRowBytes(Ty) + Key * cpu::getElementBytes(Ty.getKey()),
                Row * cpu::getValueRowBytes(Ty) + Value * cpu::getElementBytes(Ty.getValue()));

@@ -41,12 +41,25 @@ inline int64_t getValueRowBytes(KVCacheType Cache) {
                        64);
 }
 
-/// Where a key and a value lie in their side of a row, counted in elements.
-inline std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position,
-                                                   int64_t Head, int64_t Channel) {
-  int64_t Block = Position / VectorLanes * Cache.getHeadSize() + Channel;
-  return {Head * getKeyHeadElements(Cache) + Block * VectorLanes + Position % VectorLanes,
-          Head * getValueHeadElements(Cache) + Position * Cache.getHeadSize() + Channel};
+/// Where keys and values lie in their side of a row.
+inline artefact::CacheLayout getKeyLayout(KVCacheType Cache) {
+  artefact::CacheLayout Layout;
+  Layout.Heads = Cache.getHeads();
+  Layout.HeadSize = Cache.getHeadSize();
+  Layout.Capacity = Cache.getCapacity();
+  Layout.Head = getKeyHeadElements(Cache);
+  Layout.BlockSize = Layout.Channel = VectorLanes;
+  Layout.Block = Cache.getHeadSize() * VectorLanes;
+  Layout.Lane = 1;
+  return Layout;
+}
+inline artefact::CacheLayout getValueLayout(KVCacheType Cache) {
+  artefact::CacheLayout Layout = getKeyLayout(Cache);
+  Layout.Head = getValueHeadElements(Cache);
+  Layout.BlockSize = Layout.Channel = 1;
+  Layout.Block = Cache.getHeadSize();
+  Layout.Lane = 0;
+  return Layout;
 }
 
 } // namespace qopt::cpu
