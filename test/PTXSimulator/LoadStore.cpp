@@ -34,54 +34,99 @@ uint64_t loadElement(const uint8_t *From, unsigned Bytes, bool Sign) {
   }
 }
 
-void loadWords(Warp &W, const Instruction &I, unsigned Lane, const uint8_t *From) {
+/// How the addresses of a full warp lie.
+enum class Pattern { Uniform, Contiguous, Other };
+
+template <typename T> Pattern patternOf(const T *Bases, uint32_t Bytes) {
+  bool Same = true, Follows = true;
+  for (unsigned L = 0; L < LaneCount; ++L) {
+    Same &= Bases[L] == Bases[0];
+    Follows &= Bases[L] == static_cast<T>(Bases[0] + L * Bytes);
+  }
+  return Same ? Pattern::Uniform : Follows ? Pattern::Contiguous : Pattern::Other;
+}
+
+/// The warp's bytes if they can be accessed as one: then Step is a lane's distance from the one
+/// before.
+uint8_t *together(Warp &W, const Instruction &I, LaneMask Lanes, uint32_t Bytes, Access How,
+                  uint32_t &Step) {
+  if (Lanes != AllLanes || (I.Mode & PollBit))
+    return nullptr;
+  Pattern P = I.Count == 4 ? patternOf(W.slot<uint32_t>(I.Source[0]), Bytes)
+                           : patternOf(W.slot<uint64_t>(I.Source[0]), Bytes);
+  if (P == Pattern::Other || (P == Pattern::Uniform && How == Access::Write))
+    return nullptr;
+  Step = P == Pattern::Contiguous ? Bytes : 0;
+  uint32_t All = Step ? Bytes * LaneCount : Bytes;
+  return accessRange(W, static_cast<Space>(I.Space), laneAddress(W, I, 0), All, Bytes, How);
+}
+
+void loadLane(Warp &W, const Instruction &I, unsigned Lane, const uint8_t *From) {
+  unsigned Bytes = I.Mode & 0xff, Register = I.Mode >> 16;
   for (Place P : I.Results) {
-    std::memcpy(&W.slot<uint32_t>(P)[Lane], From, 4);
+    uint64_t V = loadElement(From, Bytes, I.Mode & SignBit);
+    From += Bytes;
+    if (Register == 8)
+      W.slot<uint64_t>(P)[Lane] = V;
+    else
+      W.slot<uint32_t>(P)[Lane] = static_cast<uint32_t>(Register == 2 ? V & 0xffff : V);
+  }
+}
+
+void loadTogether(Warp &W, const Instruction &I, const uint8_t *From, uint32_t Step) {
+  unsigned Bytes = I.Mode & 0xff, Register = I.Mode >> 16;
+  if (Bytes != 4 || Register != 4) {
+    for (unsigned L = 0; L < LaneCount; ++L)
+      loadLane(W, I, L, From + L * Step);
+    return;
+  }
+  for (Place P : I.Results) {
+    auto *Out = W.slot<uint32_t>(P);
+    for (unsigned L = 0; L < LaneCount; ++L)
+      std::memcpy(&Out[L], From + L * Step, 4);
     From += 4;
   }
 }
 
 void load(Warp &W, const Instruction &I, LaneMask Lanes) {
-  unsigned Bytes = I.Mode & 0xff, Register = I.Mode >> 16;
-  bool Words = Bytes == 4 && Register == 4;
-  uint32_t All = Bytes * I.Results.size();
+  uint32_t Step, All = (I.Mode & 0xff) * I.Results.size();
   Space S = static_cast<Space>(I.Space);
+  if (const uint8_t *From = together(W, I, Lanes, All, Access::Read, Step))
+    return loadTogether(W, I, From, Step);
   forLanes(Lanes, [&](unsigned L) {
     const uint8_t *From = accessMemory(W, I, L, S, laneAddress(W, I, L), All,
                                        I.Mode & PollBit ? Access::Poll : Access::Read);
-    if (!From)
-      return;
-    if (Words)
-      return loadWords(W, I, L, From);
-    for (Place P : I.Results) {
-      uint64_t V = loadElement(From, Bytes, I.Mode & SignBit);
-      From += Bytes;
-      if (Register == 8)
-        W.slot<uint64_t>(P)[L] = V;
-      else
-        W.slot<uint32_t>(P)[L] = static_cast<uint32_t>(Register == 2 ? V & 0xffff : V);
-    }
+    if (From)
+      loadLane(W, I, L, From);
   });
   if (I.Mode & PollBit)
     W.spin();
 }
 
-void store(Warp &W, const Instruction &I, LaneMask Lanes) {
+void storeLane(Warp &W, const Instruction &I, unsigned Lane, uint8_t *To) {
   unsigned Bytes = I.Mode & 0xff;
-  uint32_t All = Bytes * I.Elements.size();
+  for (Place P : I.Elements) {
+    uint64_t V = laneValue(W, P, Lane, Bytes);
+    std::memcpy(To, &V, Bytes);
+    To += Bytes;
+  }
+}
+
+void store(Warp &W, const Instruction &I, LaneMask Lanes) {
+  uint32_t Step, All = (I.Mode & 0xff) * I.Elements.size();
   Space S = static_cast<Space>(I.Space);
+  ++W.Group->Changes;
+  if (uint8_t *To = together(W, I, Lanes, All, Access::Write, Step)) {
+    for (unsigned L = 0; L < LaneCount; ++L)
+      storeLane(W, I, L, To + L * Step);
+    return;
+  }
   forLanes(Lanes, [&](unsigned L) {
     uint8_t *To = accessMemory(W, I, L, S, laneAddress(W, I, L), All,
                                I.Mode & PollBit ? Access::Publish : Access::Write);
-    if (!To)
-      return;
-    for (Place P : I.Elements) {
-      uint64_t V = laneValue(W, P, L, Bytes);
-      std::memcpy(To, &V, Bytes == 8 ? 8 : Bytes);
-      To += Bytes;
-    }
+    if (To)
+      storeLane(W, I, L, To);
   });
-  ++W.Group->Changes;
 }
 
 bool isHint(std::string_view P) {

@@ -242,6 +242,35 @@ uint8_t *globalBytesAt(Warp &W, const Instruction &I, unsigned Lane, uint64_t Ad
   return A->Data + Offset;
 }
 
+uint8_t *accessRange(Warp &W, Space S, uint64_t Address, uint32_t Bytes, uint32_t Alignment,
+                     Access How) {
+  if (Address & (Alignment - 1))
+    return nullptr;
+  if (S != Space::Shared && Address >> 40 != SharedWindow >> 40) {
+    const Allocation *A = W.Recent;
+    bool Plain =
+        A && A->holds(Address, Bytes) && !A->Written && !(A->ReadOnly && How == Access::Write);
+    return Plain ? A->Data + (Address - A->Base) : nullptr;
+  }
+  Cta &Own = *W.Block;
+  uint64_t Offset = sharedAddress(Address) - SharedBase;
+  if (Offset >= Own.Shared.size() || Bytes > Own.Shared.size() - Offset)
+    return nullptr;
+  auto At = static_cast<uint32_t>(Offset);
+  uint8_t *Written = Own.Written.data() + At;
+  RaceDetector &Races = W.Group->Races;
+  RaceConflict What;
+  if (How == Access::Read) {
+    bool Valid = allWritten(Written, Bytes) && Races.read(W.Id, Own.Rank, At, Bytes, What);
+    return Valid ? Own.Shared.data() + At : nullptr;
+  }
+  if (std::memchr(Written, InFlightByte, Bytes) || !Races.write(W.Id, Own.Rank, At, Bytes, What))
+    return nullptr;
+  std::memset(Written, WrittenByte, Bytes);
+  ++Own.SharedGeneration;
+  return Own.Shared.data() + At;
+}
+
 uint8_t *accessAny(Warp &W, const Instruction &I, unsigned Lane, Space S, uint64_t Address,
                    uint32_t Bytes, Access How) {
   if (S == Space::Shared) // 32-bit addresses may come in 64-bit registers

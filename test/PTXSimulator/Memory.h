@@ -37,6 +37,12 @@ inline uint8_t *accessMemory(Warp &W, const Instruction &I, unsigned Lane, Space
   return accessAny(W, I, Lane, S, Address, Bytes, How);
 }
 
+/// A range that a whole warp accesses together, from an address that is a multiple of Alignment.
+/// nullptr without a report if anything is not plain: then each lane's own access says what is
+/// wrong, if something is.
+uint8_t *accessRange(Warp &W, Space S, uint64_t Address, uint32_t Bytes, uint32_t Alignment,
+                     Access How);
+
 /// The bytes of shared memory of the CTA that the address means, which must hold all of them;
 /// nullptr after a report. Checks neither initialisation nor races.
 uint8_t *sharedBytesAt(Warp &W, const Instruction &I, unsigned Lane, uint32_t Address,
