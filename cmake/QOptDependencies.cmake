@@ -23,6 +23,15 @@ if(QOPT_COMPILER)
   include(QOptOnnxProto)
   find_package(Eigen3 REQUIRED)
 
+  # The assembler of NVIDIA's kernels: the toolkit's, else the one of the Python package; may be missing.
+  find_package(CUDAToolkit QUIET)
+  execute_process(COMMAND ${Python3_EXECUTABLE} -c "import glob, sysconfig; print(*sorted(glob.glob(sysconfig.get_path('purelib') + '/nvidia/*/bin')), sep=';')"
+    OUTPUT_VARIABLE wheels OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  find_program(QOPT_PTXAS ptxas HINTS ${CUDAToolkit_BIN_DIR} ${wheels})
+  if(NOT QOPT_PTXAS)
+    set(QOPT_PTXAS "")
+  endif()
+
   add_library(qopt_llvm INTERFACE)
   target_include_directories(qopt_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
   target_link_libraries(qopt_llvm INTERFACE MLIR LLVM)

@@ -2,7 +2,7 @@
 set(runtime_folders lib/Base lib/Package lib/Runtime)
 set(dialect_folders dialects/QOpt dialects/QKernel)
 set(compiler_folders lib/Support lib/Analysis lib/Schemes lib/Reference lib/Import/ONNX lib/Passes/Graph
-  lib/Passes/Precision lib/Passes/Fusion lib/Passes/Verify lib/Targets/CPU lib/Pipelines lib/Evaluate)
+  lib/Passes/Precision lib/Passes/Fusion lib/Passes/Verify lib/Targets/Common lib/Targets/CPU lib/Targets/NVPTX lib/Pipelines lib/Evaluate)
 
 qopt_add_folders(${runtime_folders})
 qopt_link_folders(qopt_runtime qopt-runtime FOLDERS ${runtime_folders}

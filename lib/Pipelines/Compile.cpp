@@ -249,7 +249,7 @@ Status Compilation::finish() {
   Manifest.Bytes.push_back({"source", Report.SourceBytes});
   Manifest.Hashes = {{"source", SourceHash}, {"options", formatHash(hashBytes(Options.Levels.print()))}};
   Report.Output = Output;
-  ArtefactInputs Inputs{*Module, **Chosen, std::move(Program), std::move(Manifest), sources(), Options.Threads};
+  ArtefactInputs Inputs{*Module, **Chosen, std::move(Program), std::move(Manifest), sources(), Options.Emit, Options.Threads};
   auto Code = writeArtefact(std::move(Inputs), Output,
                             Options.Force ? FolderWriter::Existing::ReplaceArtefact : FolderWriter::Existing::Refuse, Log);
   if (!Code)

@@ -177,9 +177,9 @@ namespace {
 /// The code of the kernels, compiled beside other work, or when it is asked for if there is one thread only.
 class CodeTask {
 public:
-  CodeTask(ModuleOp Module, const Target &Target, unsigned Threads)
+  CodeTask(ModuleOp Module, const Target &Target, StringRef Form, unsigned Threads)
       : Running(std::async(Threads > 1 ? std::launch::async : std::launch::deferred,
-                           [Module, &Target] { return Target.compile(Module); })) {}
+                           [Module, &Target, Form] { return Target.compile(Module, Form); })) {}
 
   bool isRunning() const {
     return Running.valid() && Running.wait_for(std::chrono::seconds(0)) == std::future_status::timeout;
@@ -234,15 +234,19 @@ Result<int64_t> qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Pa
   auto Writer = ArtefactWriter::create(Path, Policy);
   if (!Writer)
     return Writer.status();
-  CodeTask Code(Inputs.Module, Inputs.TheTarget, Inputs.Threads);
+  CodeTask Code(Inputs.Module, Inputs.TheTarget, Inputs.Emit, Inputs.Threads);
   if (Status Error = writeWeights(Inputs, Code, *Writer, Log); !Error.ok())
     return Error;
   FailureOr<CompiledModule> &Made = Code.get();
   if (failed(Made))
     return codeError();
   addVariants(Inputs.Program, *Made);
-  if (Status Error = Writer->addFile(Made->FileName, Made->Bytes); !Error.ok())
-    return Error;
+  int64_t CodeBytes = 0;
+  for (const auto &[Name, Bytes] : Made->Files) {
+    CodeBytes += int64_t(Bytes.size());
+    if (Status Error = Writer->addFile(Name, Bytes); !Error.ok())
+      return Error;
+  }
   auto WeightsHash = Writer->finishWeights();
   if (!WeightsHash)
     return WeightsHash.status();
@@ -253,5 +257,5 @@ Result<int64_t> qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Pa
     return Error;
   if (Status Error = Writer->commit(Inputs.Program, std::move(Inputs.Manifest)); !Error.ok())
     return Error;
-  return int64_t(Made->Bytes.size());
+  return CodeBytes;
 }

@@ -18,6 +18,8 @@ struct ArtefactInputs {
   artefact::Program Program;
   artefact::Manifest Manifest;
   SourceBytes Sources;
+  /// The form of the code that was asked for.
+  llvm::StringRef Emit;
   unsigned Threads = 1;
 };
 

@@ -365,5 +365,5 @@ FailureOr<artefact::Program> qopt::emitProgram(ModuleOp Module, const Target &Ta
 void qopt::addVariants(artefact::Program &Program, const CompiledModule &Code) {
   for (artefact::Kernel &Kernel : Program.Kernels)
     for (const KernelVariant &Variant : Code.Variants.lookup(Kernel.Name))
-      Kernel.Variants.push_back({Variant.Isa, Variant.Symbol});
+      Kernel.Variants.push_back({Variant.Isa, Variant.Symbol, Variant.Threads, Variant.SharedBytes});
 }

@@ -8,6 +8,7 @@
 #include "qopt/Pipelines/Raise.h"
 #include "qopt/Pipelines/Levels.h"
 #include "qopt/Targets/CPU.h"
+#include "qopt/Targets/NVPTX.h"
 
 #include "QKernel/QKernel.h"
 #include "QOpt/QOpt.h"
@@ -38,4 +39,8 @@ void qopt::registerAllPasses() {
   registerLevelPipelines();
 }
 
-void qopt::registerAllTargets() { TargetRegistry::get().add(createCpuTarget({})); }
+void qopt::registerAllTargets() {
+  TargetRegistry::get().add(createCpuTarget({}));
+  for (const nvptx::Chip &Chip : nvptx::getChips())
+    TargetRegistry::get().add(createNvptxTarget(Chip));
+}

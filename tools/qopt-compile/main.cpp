@@ -36,7 +36,7 @@ struct Flags {
   cl::opt<std::string> Head{"head", cl::desc("f32, f16, bf16, int8 or int4"), cl::value_desc("type"), cl::cat(FormatOptions)};
   cl::opt<std::string> Embedding{"embedding", cl::desc("the same for the embedding; two types untie a tied table"), cl::value_desc("type"), cl::cat(FormatOptions)};
   cl::opt<std::string> KV{"kv", cl::desc("f32, f16 or bf16"), cl::value_desc("type"), cl::cat(FormatOptions)};
-  cl::opt<std::string> TargetName{"target", cl::init("cpu"), cl::desc("cpu"), cl::value_desc("name"), cl::cat(FormatOptions)};
+  cl::opt<std::string> TargetName{"target", cl::init("cpu"), cl::desc("cpu, sm80, sm86, sm89, sm90, sm100 or sm120"), cl::value_desc("name"), cl::cat(FormatOptions)};
   cl::opt<std::string> IO{"io", cl::desc("onnx: a decoder can be run with the file's own inputs and outputs too"), cl::value_desc("signature"), cl::cat(FormatOptions)};
   cl::opt<int64_t> Context{"context", cl::init(0), cl::desc("most tokens per row (the model's limit, or 4096)"), cl::value_desc("n"), cl::cat(SizeOptions)};
   cl::opt<int64_t> Batch{"batch", cl::init(1), cl::desc("most rows (1)"), cl::value_desc("n"), cl::cat(SizeOptions)};
@@ -50,6 +50,7 @@ struct Flags {
   cl::list<std::string> DialectPlugins{"load-dialect-plugin", cl::desc("shared library with dialects"), cl::value_desc("file"), cl::cat(LevelFlags)};
   cl::opt<bool> NoFuse{"no-fuse", cl::desc("every operation is a kernel of its own"), cl::cat(LevelFlags)};
   cl::opt<std::string> Output{"o", cl::desc("artefact (<model name>.qopt), or text with --stop-after"), cl::value_desc("path"), cl::cat(OutputOptions)};
+  cl::opt<std::string> Emit{"emit", cl::desc("ptx: GPU kernels as text only, without looking for ptxas"), cl::value_desc("form"), cl::cat(OutputOptions)};
   cl::opt<bool> Force{"force", cl::desc("replace what is there"), cl::cat(OutputOptions)};
   cl::opt<bool> DryRun{"dry-run", cl::desc("print the bytes that it would take, from shapes alone; write nothing"), cl::cat(OutputOptions)};
   cl::opt<bool> Explain{"explain", cl::desc("print each tensor's precision, each launch's kernel, and why"), cl::cat(OutputOptions)};
@@ -170,6 +171,7 @@ static Result<Request> readRequest() {
   Options.Sources = flags().Sources;
   Options.DumpLevels = flags().DumpLevels;
   Options.DryRun = flags().DryRun;
+  Options.Emit = flags().Emit;
   Options.Force = flags().Force;
   Options.Quiet = flags().Quiet;
   Options.Threads = flags().Threads ? flags().Threads : std::max(1u, std::thread::hardware_concurrency());
@@ -266,13 +268,18 @@ static void printClosing(const std::string &Model, bool StartsFromText, const Co
 }
 
 /// Names that plugins may have added to.
-static Status checkNames(const LevelOptions &Levels) {
+static Status checkNames(const CompileOptions &Options) {
+  const LevelOptions &Levels = Options.Levels;
   SchemeRegistry Schemes;
   registerAllSchemes(Schemes);
   if (!Schemes.find(Levels.Scheme))
     return makeError(StatusCode::Usage, "--scheme=", Levels.Scheme, ": known is ", llvm::join(Schemes.getNames(), ", "));
-  if (!TargetRegistry::get().find(Levels.Target))
-    return makeError(StatusCode::Usage, "--target=", Levels.Target, ": known is ", llvm::join(TargetRegistry::get().getNames(), ", "));
+  const Target *Chosen = TargetRegistry::get().find(Levels.Target);
+  if (!Chosen)
+    return makeError(StatusCode::Unsupported, "--target=", Levels.Target, ": known is ", llvm::join(TargetRegistry::get().getNames(), ", "));
+  if (!Options.Emit.empty() && !llvm::is_contained(Chosen->getForms(), Options.Emit))
+    return makeError(StatusCode::Usage, "--emit=", Options.Emit, ": target ", Levels.Target, " knows ",
+                     Chosen->getForms().empty() ? "no other form of code than its own" : llvm::join(Chosen->getForms(), ", "));
   return Status();
 }
 
@@ -304,7 +311,7 @@ int main(int Argc, char **Argv) {
     if (Status Error = loadPassPlugin(File); !Error.ok())
       return fail(Error);
   registerAllTargets();
-  if (Status Error = checkNames(Given->Compile.Levels); !Error.ok())
+  if (Status Error = checkNames(Given->Compile); !Error.ok())
     return fail(Error);
   mlir::MLIRContext MLIR(Registry);
   auto Report = compileModel(MLIR, Given->Compile);

@@ -43,13 +43,14 @@ struct KernelPlan {
 struct KernelVariant {
   std::string Isa;
   std::string Symbol;
+  /// Threads that run one work item together, and bytes of memory that they share.
+  int64_t Threads = 1, SharedBytes = 0;
 };
 
 /// The code of a program.
 struct CompiledModule {
-  /// File name in the artefact ("module.so").
-  std::string FileName;
-  std::string Bytes;
+  /// File names in the artefact ("module.so") and contents.
+  std::vector<std::pair<std::string, std::string>> Files;
   /// For each kernel by symbol name: its versions, best first.
   llvm::StringMap<llvm::SmallVector<KernelVariant>> Variants;
 };
@@ -75,8 +76,12 @@ public:
   /// About how many bytes of code compile() makes of the module's kernels.
   virtual int64_t estimateCodeBytes(mlir::ModuleOp Module) const = 0;
 
-  /// Compiles all kernels of the module. `Layouts` of weights are on the kernels' arguments as `qkernel.layout`.
-  virtual mlir::FailureOr<CompiledModule> compile(mlir::ModuleOp Module) const = 0;
+  /// The forms of code that --emit can ask for instead of the usual one.
+  virtual llvm::ArrayRef<llvm::StringLiteral> getForms() const { return {}; }
+
+  /// Compiles all kernels of the module, to one of `getForms()` or, where `Form` is empty, as usual. `Layouts` of
+  /// weights are on the kernels' arguments as `qkernel.layout`.
+  virtual mlir::FailureOr<CompiledModule> compile(mlir::ModuleOp Module, llvm::StringRef Form) const = 0;
 };
 
 } // namespace qopt

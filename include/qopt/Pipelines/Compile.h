@@ -19,6 +19,8 @@ struct CompileOptions {
   /// Folder that gets the text of every level; empty: none.
   std::string DumpLevels;
   std::vector<InsertedPass> Inserted;
+  /// A form of code that the target offers (`Target::getForms`); empty: the usual one.
+  std::string Emit;
   bool Force = false, Quiet = false;
   /// Answer from shapes alone: external data may be absent, and nothing is written.
   bool DryRun = false;

@@ -13,15 +13,13 @@
 #ifndef QOPT_TARGETS_CPU_H
 #define QOPT_TARGETS_CPU_H
 
-#include "qopt/Analysis/Target.h"
-
-#include <memory>
+#include "qopt/Targets/Common/LoweringRegistry.h"
 
 namespace qopt {
 
 namespace cpu {
 class KernelBuilder;
-class KernelInfo;
+using codegen::KernelInfo;
 
 /// One way to turn kernels of a kind into code.
 class CpuLowering {
@@ -47,20 +45,7 @@ public:
   virtual mlir::LogicalResult emit(KernelBuilder &Builder) const = 0;
 };
 
-/// The lowerings that a target chooses from.
-class CpuLoweringRegistry {
-public:
-  void add(std::unique_ptr<CpuLowering> Lowering) { Lowerings.push_back(std::move(Lowering)); }
-
-  /// The best lowering that matches, or null; then `Reasons` lists why each did not.
-  const CpuLowering *find(const KernelInfo &Kernel, std::string &Reasons) const;
-
-  /// The lowering of this name, or null.
-  const CpuLowering *lookup(llvm::StringRef Name) const;
-
-private:
-  std::vector<std::unique_ptr<CpuLowering>> Lowerings;
-};
+using CpuLoweringRegistry = codegen::LoweringRegistry<CpuLowering>;
 
 /// Adds the lowerings of this library.
 void registerAllCpuLowerings(CpuLoweringRegistry &Registry);

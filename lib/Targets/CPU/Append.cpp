@@ -4,39 +4,20 @@
 //
 // A token whose position lies beyond the capacity is padding (a step may be wider than what a row
 // has left) and is not stored.
-#include "Emit/RotaryRow.h"
 #include "qopt/Targets/CPU/CacheLayout.h"
+#include "qopt/Targets/Common/AppendForm.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::cpu;
+using codegen::AppendForm;
+using codegen::getRotaryTable;
+using codegen::getRotaryTables;
+using codegen::Stream;
 
 namespace {
-
-/// A tensor [batch, tokens, heads, size] that is turned, or passes.
-struct Stream {
-  Value Source;
-  RotaryOp Rotary;
-};
-
-struct AppendForm {
-  KVAppendOp Append;
-  Stream Key, Values;
-  /// Rotary operations whose results are yielded, by number of result.
-  SmallVector<std::pair<unsigned, Stream>> Yielded;
-  SmallVector<RotaryOp> Rotaries;
-
-  static std::optional<AppendForm> get(const KernelInfo &Info, std::string &Reason);
-  /// A tensor [batch, tokens, …] of the kernel.
-  Value getTokens() const {
-    return KVAppendOp(Append) ? KVAppendOp(Append).getKey() : RotaryOp(Rotaries.front()).getInput();
-  }
-  AffineExpr getItems(const KernelInfo &Info) const {
-    return Info.getDims(getTokens())[0] * Info.getDims(getTokens())[1];
-  }
-};
 
 class AppendEmitter {
 public:
@@ -68,7 +49,7 @@ public:
     std::string Reason;
     auto Form = *AppendForm::get(Kernel, Reason);
     KernelPlan Plan;
-    Plan.Items = Form.getItems(Kernel);
+    Plan.Items = Form.getTokenCount(Kernel);
     Plan.ScratchBytes = Kernel.constant(0);
     Plan.Tables = getRotaryTables(Form.Rotaries);
     return Plan;
@@ -84,60 +65,6 @@ public:
 };
 
 } // namespace
-
-static bool getStream(Value Of, Stream &Result, std::string &Reason) {
-  if (auto Rotary = Of.getDefiningOp<RotaryOp>()) {
-    Result.Rotary = Rotary;
-    Of = Rotary.getInput();
-    if (!isReadablePosition(Rotary.getPositions())) {
-      Reason = "the positions of a rotary embedding are computed in the kernel";
-      return false;
-    }
-  }
-  Result.Source = skipReshapes(Of);
-  if (isa<BlockArgument>(Result.Source))
-    return true;
-  Reason =
-      ("an input is computed by " + Result.Source.getDefiningOp()->getName().getStringRef()).str();
-  return false;
-}
-
-std::optional<AppendForm> AppendForm::get(const KernelInfo &Info, std::string &Reason) {
-  AppendForm Form;
-  for (Operation &Op : Info.getOps()) {
-    if (auto Append = dyn_cast<KVAppendOp>(Op)) {
-      if (Form.Append || !isa<BlockArgument>(Append.getCache()) ||
-          !isa<BlockArgument>(Append.getPast())) {
-        Reason = "has several appends, or the cache is computed in the kernel";
-        return std::nullopt;
-      }
-      Form.Append = Append;
-    } else if (auto Rotary = dyn_cast<RotaryOp>(Op)) {
-      Form.Rotaries.push_back(Rotary);
-    } else if (!isa<ReshapeOp, PositionsOp>(Op)) {
-      Reason = ("holds " + Op.getName().getStringRef()).str();
-      return std::nullopt;
-    }
-  }
-  if (!Form.Append && Form.Rotaries.empty()) {
-    Reason = "has neither kv_append nor rotary";
-    return std::nullopt;
-  }
-  if (Form.Append && (!getStream(Form.Append.getKey(), Form.Key, Reason) ||
-                      !getStream(Form.Append.getValue(), Form.Values, Reason)))
-    return std::nullopt;
-  for (auto [I, Result] : llvm::enumerate(Info.getResults())) {
-    Stream Yielded;
-    if (!skipReshapes(Result).getDefiningOp<RotaryOp>()) {
-      Reason = "yields something that no rotary embedding computes";
-      return std::nullopt;
-    }
-    if (!getStream(skipReshapes(Result), Yielded, Reason))
-      return std::nullopt;
-    Form.Yielded.push_back({I, Yielded});
-  }
-  return Form;
-}
 
 void AppendEmitter::emit() {
   Value Tokens = B.size(Info.getDims(Form.getTokens())[1]);

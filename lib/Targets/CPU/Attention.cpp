@@ -12,6 +12,7 @@
 // Lanes that a query does not see have the score -inf, and values that it does not see are not even
 // multiplied with 0 (they may be anything).
 #include "qopt/Targets/CPU/CacheLayout.h"
+#include "qopt/Targets/Common/SingleOperation.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -338,33 +339,17 @@ void AttentionEmitter::storeOutput(const Tile &Tile, int64_t Row, int64_t Vector
 
 //===- The lowering ---------------------------------------------------------------------------===//
 
-static CachedAttentionOp findAttention(const KernelInfo &Kernel) {
-  CachedAttentionOp Found;
-  for (Operation &Op : Kernel.getOps())
-    if (auto Attention = dyn_cast<CachedAttentionOp>(Op))
-      Found = Attention;
-  return Found;
+static CachedAttentionOp find(const KernelInfo &Kernel) {
+  std::string Reason;
+  return codegen::findCachedAttention(Kernel, Reason);
 }
 
 bool AttentionLowering::match(const KernelInfo &Kernel, std::string &Reason) const {
-  CachedAttentionOp Op = findAttention(Kernel);
-  if (!Op || Kernel.getResults().size() != 1 ||
-      skipReshapes(Kernel.getResults()[0]) != Op.getResult())
-    Reason = "is not one cached_attention";
-  else if (!isa<BlockArgument>(Op.getCache()) || !isa<BlockArgument>(Op.getPast()) ||
-           !isa<BlockArgument>(skipReshapes(Op.getQuery())))
-    Reason = "an operand of the attention is computed in the kernel";
-  else if (ShapedType::isDynamic(Op.getCache().getType().getCapacity()))
-    Reason = "the capacity of the cache is not decided";
-  else if (cpu::getElementType(Op.getQuery()).isF64())
-    Reason = "queries are f64";
-  else
-    return true;
-  return false;
+  return bool(codegen::findCachedAttention(Kernel, Reason));
 }
 
 KernelPlan AttentionLowering::plan(const KernelInfo &Kernel) const {
-  AttentionShape Shape(Kernel, findAttention(Kernel));
+  AttentionShape Shape(Kernel, find(Kernel));
   KernelPlan Plan;
   Plan.Items = Shape.getItems();
   Plan.ScratchBytes = AttentionScratch(Kernel, Shape).Bytes;
@@ -372,7 +357,7 @@ KernelPlan AttentionLowering::plan(const KernelInfo &Kernel) const {
 }
 
 LogicalResult AttentionLowering::emit(KernelBuilder &B) const {
-  AttentionEmitter(B, findAttention(B.getInfo())).emit();
+  AttentionEmitter(B, find(B.getInfo())).emit();
   return success();
 }
 

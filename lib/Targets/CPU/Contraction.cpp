@@ -1,9 +1,9 @@
 // Contractions with packed weights; include/qopt/Targets/CPU/Contraction.h says how they are built.
 #include "qopt/Targets/CPU/Contraction.h"
 
-#include "Emit/ContractionForm.h"
 #include "Emit/DecodePanel.h"
-#include "Emit/NormRow.h"
+#include "Emit/PanelContraction.h"
+#include "qopt/Targets/Common/NormRow.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -25,7 +25,7 @@ class ContractionEmitter {
 public:
   using EmitRow = function_ref<Values(const PanelWeight &, int64_t, Value, Value)>;
 
-  ContractionEmitter(KernelBuilder &B, const ContractionForm &Form, EmitRow Row)
+  ContractionEmitter(KernelBuilder &B, const PanelContraction &Form, EmitRow Row)
       : B(B), Info(B.getInfo()), Form(Form), Row(Row), Parts(Form.getScratch(Info)),
         TileRows(B.getIsa().getTileRows()) {}
 
@@ -33,7 +33,6 @@ public:
 
 private:
   // Staging.
-  Value sourceRow(Value M);
   void stageTiles();
 
   // One row.
@@ -67,9 +66,9 @@ private:
 
   KernelBuilder &B;
   const KernelInfo &Info;
-  const ContractionForm &Form;
+  const PanelContraction &Form;
   EmitRow Row;
-  ContractionForm::Parts Parts;
+  PanelContraction::Parts Parts;
   int64_t TileRows;
   bool Failed = false;
 };
@@ -117,28 +116,13 @@ void ContractionEmitter::forSegments(function_ref<void(const Segment &, Value, V
   int64_t First = 0;
   for (const Segment &Segment : Form.Segments) {
     Value Low = B.max(B.sub(B.getBegin(), B.index(First)), B.index(0));
-    Value High = B.min(B.sub(B.getEnd(), B.index(First)), B.index(Segment.getPanels()));
+    Value High = B.min(B.sub(B.getEnd(), B.index(First)), B.index(getPanels(Segment)));
     Body(Segment, Low, High);
-    First += Segment.getPanels();
+    First += getPanels(Segment);
   }
 }
 
 //===- Staging --------------------------------------------------------------------------------===//
-
-/// Address of the row that the contractions read as row M.
-Value ContractionEmitter::sourceRow(Value M) {
-  Value Source = B.getArgument(Form.Source), Row = M;
-  if (TakeLastOp Last = Form.TakeLast) {
-    Value Size = B.size(Info.getDims(Last.getResult())[1]);
-    Value Tokens = B.size(Info.getDims(Last.getInput())[1]);
-    Value Batch = B.div(M, Size);
-    Value Count =
-        B.loadIndex(B.getArgument(Last.getCount()), Batch, cpu::getElementType(Last.getCount()));
-    Value Token = B.max(B.add(B.sub(Count, Size), B.rem(M, Size)), B.index(0));
-    Row = B.add(B.mul(Batch, Tokens), Token);
-  }
-  return B.element(Source, B.mul(Row, Form.Inputs), cpu::getElementType(Form.Source));
-}
 
 /// Copies all rows as [rows / tile][inputs][tile].
 void ContractionEmitter::stageTiles() {
@@ -147,8 +131,8 @@ void ContractionEmitter::stageTiles() {
   B.loop(B.index(0), B.size(Form.getRows(Info)), 1, [&](Value M) {
     Value InTile = B.rem(M, TileRows);
     Value First = B.add(B.mul(B.sub(M, InTile), Form.Inputs), InTile);
-    emitNormRow(B, Form.Norm, sourceRow(M), cpu::getElementType(Form.Source), B.index(Form.Inputs),
-                [&](Value I, Value Lanes) {
+    emitNormRow(B, Form.Norm, emitSourceRow(B, Form, M), cpu::getElementType(Form.Source),
+                B.index(Form.Inputs), [&](Value I, Value Lanes) {
                   for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
                     Value At = B.add(First, B.mul(B.add(I, J), TileRows));
                     B.storeRaw(vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J}),
@@ -166,15 +150,15 @@ void ContractionEmitter::emitSingleRow() {
     Value Input;
     if (Form.stagesSingleRow()) {
       Input = B.getScratch(Parts.Staged);
-      emitNormRow(B, Form.Norm, sourceRow(B.index(0)), cpu::getElementType(Form.Source),
-                  B.index(Form.Inputs), [&](Value I, Value Lanes) {
-                    B.storeRaw(Lanes, B.element(Input, I, B.getF32Type()));
-                  });
+      emitNormRow(
+          B, Form.Norm, emitSourceRow(B, Form, B.index(0)), cpu::getElementType(Form.Source),
+          B.index(Form.Inputs),
+          [&](Value I, Value Lanes) { B.storeRaw(Lanes, B.element(Input, I, B.getF32Type())); });
     } else {
       Input = B.getArgument(Form.Source);
     }
     forSegments([&](const Segment &Segment, Value Low, Value High) {
-      int64_t Together = std::min(B.getIsa().getPanelsInFlight(), Segment.getPanels());
+      int64_t Together = std::min(B.getIsa().getPanelsInFlight(), getPanels(Segment));
       Value Rest = B.add(Low, B.mul(B.div(B.sub(High, Low), Together), Together));
       B.loop(Low, Rest, Together,
              [&](Value Panel) { emitSingleRowPanels(Segment, Panel, Together, Input); });
@@ -485,7 +469,7 @@ void ContractionEmitter::emitEpilogue(const Segment &Segment, Value M, Value Pan
       else if (Count > 0)
         EmitHalf(Half, Count);
   };
-  B.ifThenElse(B.equal(Panel, B.index(Segment.getPanels() - 1)), EmitRest, EmitFull);
+  B.ifThenElse(B.equal(Panel, B.index(getPanels(Segment) - 1)), EmitRest, EmitFull);
 }
 
 /// Sixteen outputs from `Column` on, or the first `Count` of them unless it is 0.
@@ -555,12 +539,12 @@ Value ContractionEmitter::epilogueOperand(Value Leaf, const Segment &Segment, Va
 //===- The lowering ---------------------------------------------------------------------------===//
 
 bool ContractionLowering::match(const KernelInfo &Kernel, std::string &Reason) const {
-  return ContractionForm::get(Kernel, Reason).has_value();
+  return PanelContraction::get(Kernel, Reason).has_value();
 }
 
 KernelPlan ContractionLowering::plan(const KernelInfo &Kernel) const {
   std::string Reason;
-  auto Form = *ContractionForm::get(Kernel, Reason);
+  auto Form = *PanelContraction::get(Kernel, Reason);
   KernelPlan Plan;
   Plan.Items = Form.getItems(Kernel);
   Plan.ScratchBytes = Form.getScratch(Kernel).Bytes;
@@ -569,7 +553,7 @@ KernelPlan ContractionLowering::plan(const KernelInfo &Kernel) const {
 
 LogicalResult ContractionLowering::emit(KernelBuilder &Builder) const {
   std::string Reason;
-  auto Form = ContractionForm::get(Builder.getInfo(), Reason);
+  auto Form = PanelContraction::get(Builder.getInfo(), Reason);
   if (!Form)
     return Builder.getInfo().getKernel().emitError() << "is no contraction: " << Reason;
   auto Row = [&](const PanelWeight &Weight, int64_t Panels, Value Weights, Value Input) {

@@ -14,28 +14,7 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::cpu;
 
-//===- Registry -------------------------------------------------------------------------------===//
-
-const CpuLowering *CpuLoweringRegistry::find(const KernelInfo &Kernel, std::string &Reasons) const {
-  const CpuLowering *Best = nullptr;
-  llvm::raw_string_ostream Stream(Reasons);
-  for (const std::unique_ptr<CpuLowering> &Lowering : Lowerings) {
-    std::string Reason;
-    if (!Lowering->match(Kernel, Reason))
-      Stream << "\n  " << Lowering->getName() << ": " << Reason;
-    else if (!Best || Lowering->getBenefit() >= Best->getBenefit())
-      Best = Lowering.get();
-  }
-  return Best;
-}
-
-const CpuLowering *CpuLoweringRegistry::lookup(StringRef Name) const {
-  // The last of a name, as a plugin may replace a lowering under the same name.
-  for (const std::unique_ptr<CpuLowering> &Lowering : llvm::reverse(Lowerings))
-    if (Lowering->getName() == Name)
-      return Lowering.get();
-  return nullptr;
-}
+//===- Plugins --------------------------------------------------------------------------------===//
 
 static std::vector<std::function<std::unique_ptr<CpuLowering>()>> &pluginLowerings() {
   // Never destroyed: the plugin's code may be gone by then.
@@ -68,10 +47,9 @@ public:
   }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
   int64_t estimateCodeBytes(ModuleOp Module) const override;
-  FailureOr<CompiledModule> compile(ModuleOp Module) const override;
+  FailureOr<CompiledModule> compile(ModuleOp Module, StringRef Form) const override;
 
 private:
-  FailureOr<const CpuLowering *> findLowering(const KernelInfo &Info) const;
   LogicalResult emitKernel(qkernel::KernelOp Kernel, ModuleOp Code, CompiledModule &Result) const;
 
   SmallVector<Isa> Isas;
@@ -103,26 +81,11 @@ CpuTarget::chooseLayout(WeightOp Weight,
   return qkernel::PlainLayoutAttr::get(Context);
 }
 
-FailureOr<const CpuLowering *> CpuTarget::findLowering(const KernelInfo &Info) const {
-  std::string Reasons;
-  const CpuLowering *Lowering = nullptr;
-  qkernel::KernelOp Kernel = Info.getKernel();
-  if (auto Named = Kernel.getLowering())
-    Lowering = Lowerings.lookup(*Named);
-  if (!Lowering)
-    Lowering = Lowerings.find(Info, Reasons);
-  if (!Lowering)
-    return Kernel.emitError() << "the CPU target has no lowering for kernel '"
-                              << Kernel.getSymName() << "' of kind '" << Kernel.getKind()
-                              << "':" << Reasons;
-  return Lowering;
-}
-
 FailureOr<KernelPlan> CpuTarget::planKernel(qkernel::KernelOp Kernel) const {
   auto Info = KernelInfo::get(Kernel);
   if (failed(Info))
     return failure();
-  auto Lowering = findLowering(*Info);
+  auto Lowering = Lowerings.choose(*Info, "CPU");
   if (failed(Lowering))
     return failure();
   KernelPlan Plan = (*Lowering)->plan(*Info);
@@ -135,7 +98,7 @@ LogicalResult CpuTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
   auto Info = KernelInfo::get(Kernel);
   if (failed(Info))
     return failure();
-  auto Lowering = findLowering(*Info);
+  auto Lowering = Lowerings.choose(*Info, "CPU");
   if (failed(Lowering))
     return failure();
   for (const Isa &Isa : Isas) {
@@ -159,12 +122,11 @@ int64_t CpuTarget::estimateCodeBytes(ModuleOp Module) const {
   return Bytes * int64_t(Isas.size());
 }
 
-FailureOr<CompiledModule> CpuTarget::compile(ModuleOp Module) const {
+FailureOr<CompiledModule> CpuTarget::compile(ModuleOp Module, StringRef) const {
   Module.getContext()
       ->loadDialect<arith::ArithDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect,
                     LLVM::LLVMDialect>();
   CompiledModule Result;
-  Result.FileName = "module.so";
   OwningOpRef<ModuleOp> Code = ModuleOp::create(UnknownLoc::get(Module.getContext()));
   for (auto Kernel : Module.getOps<qkernel::KernelOp>())
     if (failed(emitKernel(Kernel, *Code, Result)))
@@ -172,7 +134,7 @@ FailureOr<CompiledModule> CpuTarget::compile(ModuleOp Module) const {
   auto Bytes = compileToSharedObject(*Code);
   if (failed(Bytes))
     return failure();
-  Result.Bytes = std::move(*Bytes);
+  Result.Files.push_back({"module.so", std::move(*Bytes)});
   return Result;
 }
 

@@ -1,5 +1,7 @@
 // A norm that stands alone: a work item is one row.
-#include "Emit/NormRow.h"
+#include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/NormRow.h"
+#include "qopt/Targets/Common/SingleOperation.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -12,36 +14,21 @@ public:
   StringRef getName() const override { return "norm"; }
 
   bool match(const KernelInfo &Kernel, std::string &Reason) const override {
-    Operation *Norm = findNorm(Kernel);
-    if (!Norm || Kernel.getResults().size() != 1 ||
-        skipReshapes(Kernel.getResults()[0]).getDefiningOp() != Norm) {
-      Reason = "is not one rms_norm or layer_norm";
-      return false;
-    }
-    for (Operation &Op : Kernel.getOps())
-      if (&Op != Norm && !isa<ReshapeOp>(Op)) {
-        Reason = ("holds " + Op.getName().getStringRef()).str();
-        return false;
-      }
-    for (auto [I, Operand] : llvm::enumerate(Norm->getOperands()))
-      if (!isa<BlockArgument>(I ? Operand : skipReshapes(Operand)) ||
-          cpu::getElementType(Operand).isF64()) {
-        Reason = "an operand is computed in the kernel, or f64";
-        return false;
-      }
-    return true;
+    return codegen::findNorm(Kernel, Reason) != nullptr;
   }
 
   KernelPlan plan(const KernelInfo &Kernel) const override {
     KernelPlan Plan;
-    Plan.Items = Kernel.getRowCount(findNorm(Kernel)->getResult(0));
+    std::string Reason;
+    Plan.Items = Kernel.getRowCount(codegen::findNorm(Kernel, Reason)->getResult(0));
     Plan.ScratchBytes = Kernel.constant(0);
     return Plan;
   }
 
   LogicalResult emit(KernelBuilder &B) const override {
     const KernelInfo &Info = B.getInfo();
-    Operation *Norm = findNorm(Info);
+    std::string Reason;
+    Operation *Norm = codegen::findNorm(Info, Reason);
     Value Source = skipReshapes(Norm->getOperand(0));
     Type From = cpu::getElementType(Source), To = cpu::getElementType(Norm->getResult(0));
     Value Count = B.size(Info.getDims(Norm->getResult(0)).back());
@@ -53,15 +40,6 @@ public:
                   });
     });
     return success();
-  }
-
-private:
-  static Operation *findNorm(const KernelInfo &Kernel) {
-    Operation *Norm = nullptr;
-    for (Operation &Op : Kernel.getOps())
-      if (isa<RMSNormOp, LayerNormOp>(Op))
-        Norm = Norm ? nullptr : &Op;
-    return Norm;
   }
 };
 

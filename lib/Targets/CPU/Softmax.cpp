@@ -1,6 +1,7 @@
 // Softmax along any axis. A work item is one line of elements along that axis; along the last axis
 // it is read in vectors.
 #include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/SingleOperation.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -15,12 +16,7 @@ public:
   StringRef getName() const override { return "softmax"; }
 
   bool match(const KernelInfo &Kernel, std::string &Reason) const override {
-    SoftmaxOp Op = find(Kernel);
-    if (Op && llvm::hasSingleElement(Kernel.getOps()) && isa<BlockArgument>(Op.getInput()) &&
-        !cpu::getElementType(Op.getInput()).isF64())
-      return true;
-    Reason = "is not one softmax";
-    return false;
+    return bool(codegen::findSoftmax(Kernel, Reason));
   }
 
   KernelPlan plan(const KernelInfo &Kernel) const override {
@@ -39,10 +35,8 @@ public:
 
 private:
   static SoftmaxOp find(const KernelInfo &Kernel) {
-    for (Operation &Op : Kernel.getOps())
-      if (auto Softmax = dyn_cast<SoftmaxOp>(Op))
-        return Softmax;
-    return nullptr;
+    std::string Reason;
+    return codegen::findSoftmax(Kernel, Reason);
   }
 };
 

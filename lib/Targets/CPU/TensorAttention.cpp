@@ -2,6 +2,7 @@
 // head of one token; its scores lie in scratch. Keys and values are read in place, in vectors along
 // the head.
 #include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/SingleOperation.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -41,18 +42,7 @@ public:
   StringRef getName() const override { return "tensor-attention"; }
 
   bool match(const KernelInfo &Kernel, std::string &Reason) const override {
-    AttentionOp Op = find(Kernel);
-    if (!Op || Kernel.getResults().size() != 1 ||
-        skipReshapes(Kernel.getResults()[0]) != Op.getResult())
-      Reason = "is not one attention";
-    else if (llvm::any_of(Op->getOperands(), [](Value Operand) {
-               return !isa<BlockArgument>(skipReshapes(Operand)) ||
-                      cpu::getElementType(Operand).isF64();
-             }))
-      Reason = "an operand is computed in the kernel, or f64";
-    else
-      return true;
-    return false;
+    return bool(codegen::findAttention(Kernel, Reason));
   }
   KernelPlan plan(const KernelInfo &Kernel) const override {
     AttentionOp Op = find(Kernel);
@@ -68,11 +58,8 @@ public:
 
 private:
   static AttentionOp find(const KernelInfo &Kernel) {
-    AttentionOp Found;
-    for (Operation &Op : Kernel.getOps())
-      if (auto Attention = dyn_cast<AttentionOp>(Op))
-        Found = Attention;
-    return Found;
+    std::string Reason;
+    return codegen::findAttention(Kernel, Reason);
   }
 };
 

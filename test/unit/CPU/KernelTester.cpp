@@ -315,14 +315,14 @@ void KernelTester::compileKernel(KernelPlan &Plan, CompiledModule &Compiled) {
   Plan = *Planned;
   Lowering = Plan.Lowering;
   Tables.assign(Plan.Tables.begin(), Plan.Tables.end());
-  auto First = Cpu->compile(*Module);
+  auto First = Cpu->compile(*Module, "");
   ASSERT_TRUE(succeeded(First));
   Compiled = std::move(*First);
   if (!ChecksBytes)
     return;
-  auto Again = Cpu->compile(*Module);
+  auto Again = Cpu->compile(*Module, "");
   ASSERT_TRUE(succeeded(Again));
-  EXPECT_TRUE(Compiled.Bytes == Again->Bytes) << "the same kernels gave other bytes";
+  EXPECT_TRUE(Compiled.Files == Again->Files) << "the same kernels gave other bytes";
 }
 
 void KernelTester::run() {
@@ -333,7 +333,7 @@ void KernelTester::run() {
 
   std::string Path = testing::TempDir() + "qopt-cpu-" + std::to_string(getpid()) + ".so";
   std::error_code Error;
-  llvm::raw_fd_ostream(Path, Error) << Compiled.Bytes;
+  llvm::raw_fd_ostream(Path, Error) << Compiled.Files.front().second;
   ASSERT_FALSE(Error) << Error.message();
   void *Library = dlopen(Path.c_str(), RTLD_NOW | RTLD_LOCAL);
   llvm::sys::fs::remove(Path);
@@ -400,9 +400,8 @@ void KernelTester::compareResults(const KernelVariant &Variant,
       double Want = Tensor.isFloat() ? Tensor.getFloat(I) : Tensor.getInteger(I);
       double Got = decode(Tensor.getElementType(),
                           Bytes + I * cpu::getElementBytes(Tensor.getElementType()));
-      if (std::isnan(Want)
-              ? std::isnan(Got)
-              : (Want == Got || std::fabs(Want - Got) <= Allowed.allows(Want)))
+      if (std::isnan(Want) ? std::isnan(Got)
+                           : (Want == Got || std::fabs(Want - Got) <= Allowed.allows(Want)))
         continue;
       ADD_FAILURE() << What << ", element " << I << ": " << Got << " instead of " << Want;
       ++Bad;
@@ -414,19 +413,19 @@ void KernelTester::compareCache(const ReferenceCache &Cache, char *Keys, char *V
                                 const std::string &What) {
   KVCacheType Ty = Cache.getType();
   int64_t Bad = 0;
-  forCache(Ty, Cache.getBatch(),
-           [&](int64_t Row, int64_t Position, int64_t Head, int64_t Channel, int64_t Key,
-               int64_t Value) {
-             double GotKey = decode(Ty.getKey(), Keys + Key),
-                    GotValue = decode(Ty.getValue(), Values + Value);
-             bool Good = std::isnan(GotKey) && std::isnan(GotValue);
-             if (Cache.isWritten(Row, Position))
-               Good =
-                   std::fabs(GotKey - Cache.getKey(Row, Position, Head, Channel)) <= Allowed.Bound &&
-                   std::fabs(GotValue - Cache.getValue(Row, Position, Head, Channel)) <= Allowed.Bound;
-             if (!Good && ++Bad < 5)
-               ADD_FAILURE() << What << ": cache row " << Row << ", position " << Position
-                             << ", head " << Head << ", channel " << Channel << ": " << GotKey
-                             << ", " << GotValue;
-           });
+  forCache(
+      Ty, Cache.getBatch(),
+      [&](int64_t Row, int64_t Position, int64_t Head, int64_t Channel, int64_t Key,
+          int64_t Value) {
+        double GotKey = decode(Ty.getKey(), Keys + Key),
+               GotValue = decode(Ty.getValue(), Values + Value);
+        bool Good = std::isnan(GotKey) && std::isnan(GotValue);
+        if (Cache.isWritten(Row, Position))
+          Good =
+              std::fabs(GotKey - Cache.getKey(Row, Position, Head, Channel)) <= Allowed.Bound &&
+              std::fabs(GotValue - Cache.getValue(Row, Position, Head, Channel)) <= Allowed.Bound;
+        if (!Good && ++Bad < 5)
+          ADD_FAILURE() << What << ": cache row " << Row << ", position " << Position << ", head "
+                        << Head << ", channel " << Channel << ": " << GotKey << ", " << GotValue;
+      });
 }

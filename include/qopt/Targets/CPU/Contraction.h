@@ -25,31 +25,14 @@
 #define QOPT_TARGETS_CPU_CONTRACTION_H
 
 #include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/PanelWeight.h"
 
 namespace qopt::cpu {
 
-/// A weight in panels of 32 outputs (#qkernel.panels<32>), and the code that reads it.
-class PanelWeight {
+/// A weight in panels of 32 outputs (#qkernel.panels<32>), and the code that reads it in vectors.
+class PanelWeight : public codegen::PanelWeight {
 public:
-  explicit PanelWeight(mlir::RankedTensorType Type);
-
-  int64_t getOutputs() const { return Outputs; }
-  int64_t getInputs() const { return Inputs; }
-  int64_t getPanels() const { return llvm::divideCeil(Outputs, PanelRows); }
-  int64_t getPanelBytes() const { return PanelBytes; }
-
-  bool isStored() const { return bool(Stored); }
-  StoredTypeInterface getStored() const { return Stored; }
-  mlir::Type getElementType() const { return Element; }
-  /// 4-bit codes lie in words of 8 inputs, others in bytes.
-  bool isNibbles() const { return Stored && Stored.getCodeBits() <= 4; }
-  bool hasZeroPoint() const { return Stored && Stored.hasZeroPoint(); }
-  /// Inputs that share a scale; all of them for floats.
-  int64_t getGroup() const { return Group; }
-  int64_t getGroups() const { return Group ? llvm::divideCeil(Inputs, Group) : 0; }
-  /// Bytes of the codes of so many inputs of a group, and of a whole group.
-  int64_t getCodeBytes(int64_t Count) const;
-  int64_t getGroupBytes() const;
+  explicit PanelWeight(mlir::RankedTensorType Type) : codegen::PanelWeight(Type, PanelRows) {}
 
   /// Scales of 16 outputs (`Half` 0 or 1) of a group whose scales begin at `Scales`.
   mlir::Value loadScales(KernelBuilder &B, mlir::Value Scales, int64_t Half) const;
@@ -61,18 +44,7 @@ public:
   mlir::Value loadCodes(KernelBuilder &B, mlir::Value Codes, int64_t Half) const;
   /// Code `J` (0..7) of such words as f32; for bytes J is 0.
   mlir::Value decode(KernelBuilder &B, mlir::Value Loaded, int64_t J) const;
-
-  /// One number: row `InPanel` of the panel at `Panel`, input `Input`.
-  mlir::Value loadElement(KernelBuilder &B, mlir::Value Panel, mlir::Value InPanel,
-                          mlir::Value Input) const;
-
-private:
-  int64_t Outputs, Inputs, Group, PanelBytes;
-  StoredTypeInterface Stored;
-  mlir::Type Element;
 };
-
-struct ContractionForm;
 
 class ContractionLowering : public CpuLowering {
 public:

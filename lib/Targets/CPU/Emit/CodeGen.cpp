@@ -4,24 +4,15 @@
 // not reach the output), and linking is done by lld as a library.
 #include "CodeGen.h"
 
-// One by one: mlir/Conversion/Passes.h would be most of the time that this file takes to compile.
-#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
-#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
-#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
-#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
-#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
-#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
-#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "qopt/Targets/Common/LLVMPipeline.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -72,18 +63,6 @@ LLVM::LLVMFuncOp cpu::createKernelFunction(ModuleOp Module, const Isa &Isa, Stri
 
 //===- MLIR to LLVM ---------------------------------------------------------------------------===//
 
-static LogicalResult lowerToLLVMDialect(ModuleOp Module) {
-  PassManager Passes(Module.getContext());
-  Passes.addPass(createSCFToControlFlowPass());
-  Passes.addPass(createConvertVectorToLLVMPass());
-  Passes.addPass(createConvertMathToLLVMPass());
-  Passes.addPass(createArithToLLVMConversionPass());
-  Passes.addPass(createConvertControlFlowToLLVMPass());
-  Passes.addPass(createUBToLLVMConversionPass());
-  Passes.addPass(createReconcileUnrealizedCastsPass());
-  return Passes.run(Module);
-}
-
 static std::unique_ptr<llvm::TargetMachine> createTargetMachine(std::string &Error) {
   static std::once_flag Once;
   std::call_once(Once, [] {
@@ -100,37 +79,6 @@ static std::unique_ptr<llvm::TargetMachine> createTargetMachine(std::string &Err
   return std::unique_ptr<llvm::TargetMachine>(
       Found->createTargetMachine(Triple, BaseCpu, "", Options, llvm::Reloc::PIC_, std::nullopt,
                                  llvm::CodeGenOptLevel::Aggressive));
-}
-
-/// No function of the C library may be assumed to exist.
-static void optimize(llvm::Module &Module, llvm::TargetMachine &Machine) {
-  llvm::LoopAnalysisManager Loops;
-  llvm::FunctionAnalysisManager Functions;
-  llvm::CGSCCAnalysisManager Calls;
-  llvm::ModuleAnalysisManager Modules;
-  llvm::TargetLibraryInfoImpl Library(Module.getTargetTriple());
-  Library.disableAllFunctions();
-  Functions.registerPass([&] { return llvm::TargetLibraryAnalysis(Library); });
-  llvm::PassBuilder Builder(&Machine);
-  Builder.registerModuleAnalyses(Modules);
-  Builder.registerCGSCCAnalyses(Calls);
-  Builder.registerFunctionAnalyses(Functions);
-  Builder.registerLoopAnalyses(Loops);
-  Builder.crossRegisterProxies(Loops, Functions, Calls, Modules);
-  Builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(Module, Modules);
-}
-
-static LogicalResult emitObject(llvm::Module &Module, llvm::TargetMachine &Machine,
-                                SmallVectorImpl<char> &Object) {
-  llvm::raw_svector_ostream Stream(Object);
-  llvm::legacy::PassManager Passes;
-  llvm::TargetLibraryInfoImpl Library(Module.getTargetTriple());
-  Library.disableAllFunctions();
-  Passes.add(new llvm::TargetLibraryInfoWrapperPass(Library));
-  if (Machine.addPassesToEmitFile(Passes, Stream, nullptr, llvm::CodeGenFileType::ObjectFile))
-    return failure();
-  Passes.run(Module);
-  return success();
 }
 
 //===- Linking --------------------------------------------------------------------------------===//
@@ -195,7 +143,7 @@ static FailureOr<std::string> link(ModuleOp Module, StringRef Object) {
 FailureOr<std::string> cpu::compileToSharedObject(ModuleOp Module) {
   registerBuiltinDialectTranslation(*Module.getContext());
   registerLLVMDialectTranslation(*Module.getContext());
-  if (failed(lowerToLLVMDialect(Module)))
+  if (failed(codegen::lowerToLLVMDialect(Module)))
     return failure();
   std::string Error;
   std::unique_ptr<llvm::TargetMachine> Machine = createTargetMachine(Error);
@@ -207,11 +155,11 @@ FailureOr<std::string> cpu::compileToSharedObject(ModuleOp Module) {
     return Module.emitError("kernels cannot be translated to LLVM IR");
   Translated->setDataLayout(Machine->createDataLayout());
   Translated->setTargetTriple(Machine->getTargetTriple());
-  optimize(*Translated, *Machine);
+  codegen::optimize(*Translated, *Machine, llvm::OptimizationLevel::O2);
   if (const char *Dump = std::getenv("QOPT_DUMP_LLVM"); Dump && *Dump)
     Translated->print(llvm::errs(), nullptr);
   SmallVector<char, 0> Object;
-  if (failed(emitObject(*Translated, *Machine, Object)))
+  if (failed(codegen::emitFile(*Translated, *Machine, llvm::CodeGenFileType::ObjectFile, Object)))
     return Module.emitError("LLVM cannot emit an object file");
   return link(Module, StringRef(Object.data(), Object.size()));
 }

@@ -9,31 +9,8 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::cpu;
 
-Value KernelBuilder::element(Value Pointer, Value Index, Type Element) {
-  return LLVM::GEPOp::create(*this, Pointer.getType(), getIntegerType(8 * getElementBytes(Element)),
-                             Pointer, ArrayRef<LLVM::GEPArg>{Index});
-}
-
-Value KernelBuilder::bytes(Value Pointer, Value Offset) {
-  return LLVM::GEPOp::create(*this, Pointer.getType(), getI8Type(), Pointer,
-                             ArrayRef<LLVM::GEPArg>{Offset});
-}
-
-Value KernelBuilder::loadRaw(Value Pointer, Type Ty) {
-  return LLVM::LoadOp::create(*this, Ty, Pointer, getElementBytes(getElementTypeOrSelf(Ty)));
-}
-
-void KernelBuilder::storeRaw(Value Stored, Value Pointer) {
-  LLVM::StoreOp::create(*this, Stored, Pointer,
-                        getElementBytes(getElementTypeOrSelf(Stored.getType())));
-}
-
 void KernelBuilder::prefetch(Value Pointer) {
   LLVM::Prefetch::create(*this, Pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
-}
-
-Type KernelBuilder::getComputeType(Type Element) {
-  return Element.isF16() || Element.isBF16() ? getF32Type() : Element;
 }
 
 //===- Number formats -------------------------------------------------------------------------===//
@@ -91,27 +68,21 @@ static Value narrowBrainBits(KernelBuilder &B, Value Number) {
   return B.select(IsNaN, Quiet, Rounded);
 }
 
-/// Type with the lanes of `Like`, or the scalar.
-static Type withLanesOf(KernelBuilder &B, Value Like, Type Element) {
-  int64_t Lanes = KernelBuilder::getLanes(Like);
-  return Lanes ? Type(B.vectorOf(Element, Lanes)) : Element;
-}
-
 /// What memory holds for an element: bits of 16-bit floats where the machine does not convert them,
 /// bytes for booleans.
-static Type storedType(KernelBuilder &B, Type Element) {
-  if (Element.isBF16() || (Element.isF16() && !B.getIsa().HasF16C))
-    return B.getI16Type();
+Type KernelBuilder::getMemoryType(Type Element) {
+  if (Element.isBF16() || (Element.isF16() && !Target.HasF16C))
+    return getI16Type();
   if (Element.isInteger(1))
-    return B.getI8Type();
+    return getI8Type();
   return Element;
 }
 
 Value KernelBuilder::widen(Value Stored, Type Element) {
   if (Element.isF16() && Target.HasF16C)
-    return arith::ExtFOp::create(*this, withLanesOf(*this, Stored, getF32Type()), Stored);
+    return arith::ExtFOp::create(*this, withLanesOf(Stored, getF32Type()), Stored);
   if (Element.isF16() || Element.isBF16()) {
-    Value Bits = arith::ExtUIOp::create(*this, withLanesOf(*this, Stored, getI32Type()), Stored);
+    Value Bits = arith::ExtUIOp::create(*this, withLanesOf(Stored, getI32Type()), Stored);
     if (Element.isF16())
       return widenHalfBits(*this, Bits);
     return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
@@ -123,34 +94,18 @@ Value KernelBuilder::widen(Value Stored, Type Element) {
 
 Value KernelBuilder::narrow(Value Computed, Type Element) {
   if (Element.isF16() && Target.HasF16C)
-    return arith::TruncFOp::create(*this, withLanesOf(*this, Computed, Element), Computed);
+    return arith::TruncFOp::create(*this, withLanesOf(Computed, Element), Computed);
   if (Element.isF16() || Element.isBF16()) {
     Value Bits =
         Element.isF16() ? narrowHalfBits(*this, Computed) : narrowBrainBits(*this, Computed);
-    return arith::TruncIOp::create(*this, withLanesOf(*this, Computed, getI16Type()), Bits);
+    return arith::TruncIOp::create(*this, withLanesOf(Computed, getI16Type()), Bits);
   }
   if (Element.isInteger(1))
-    return arith::ExtUIOp::create(*this, withLanesOf(*this, Computed, getI8Type()), Computed);
+    return arith::ExtUIOp::create(*this, withLanesOf(Computed, getI8Type()), Computed);
   return Computed;
 }
 
-//===- Loads and stores -----------------------------------------------------------------------===//
-
-Value KernelBuilder::loadScalar(Value Pointer, Type Element) {
-  return widen(loadRaw(Pointer, storedType(*this, Element)), Element);
-}
-
-void KernelBuilder::storeScalar(Value Number, Value Pointer, Type Element) {
-  storeRaw(narrow(Number, Element), Pointer);
-}
-
-Value KernelBuilder::loadVector(Value Pointer, Type Element, int64_t Lanes) {
-  return widen(loadRaw(Pointer, vectorOf(storedType(*this, Element), Lanes)), Element);
-}
-
-void KernelBuilder::storeVector(Value Vector, Value Pointer, Type Element) {
-  storeRaw(narrow(Vector, Element), Pointer);
-}
+//===- Parts of vectors -----------------------------------------------------------------------===//
 
 /// Cuts `Count` lanes into pieces of 8, 4, 2 and 1. Not a masked access: LLVM 22 makes a masked
 /// store that narrows and has one lane too wide, and emulates masks lane by lane where the machine
@@ -180,34 +135,4 @@ void KernelBuilder::storeFirst(Value Vector, Value Pointer, Type Element, int64_
     Value Piece = vector::ShuffleOp::create(*this, Vector, Vector, Numbers);
     storeVector(Piece, this->element(Pointer, index(First), Element), Element);
   });
-}
-
-Value KernelBuilder::loadIndex(Value Pointer, Value Index, Type Element) {
-  Value Loaded = loadRaw(element(Pointer, Index, Element), Element);
-  return Element.isInteger(64) ? Loaded : arith::ExtSIOp::create(*this, getI64Type(), Loaded);
-}
-
-Value KernelBuilder::constantTable(ElementsAttr Elements) {
-  auto Module = Function->getParentOfType<ModuleOp>();
-  auto Ty = cast<RankedTensorType>(Elements.getType());
-  Type Stored = storedType(*this, Ty.getElementType());
-  // Read-only globals of one module are numbered in the order in which kernels are emitted.
-  int64_t Count = llvm::range_size(Module.getOps<LLVM::GlobalOp>());
-  SmallVector<APInt> Bits;
-  bool IsFloat = isa<FloatType>(Ty.getElementType());
-  unsigned Width = 8 * getElementBytes(Stored);
-  if (IsFloat)
-    for (const APFloat &Number : Elements.getValues<APFloat>())
-      Bits.push_back(Number.bitcastToAPInt());
-  else
-    for (const APInt &Number : Elements.getValues<APInt>())
-      Bits.push_back(Number.zext(Width));
-  Type Word = getIntegerType(Width);
-  auto Value = DenseElementsAttr::get(RankedTensorType::get({int64_t(Bits.size())}, Word),
-                                      ArrayRef<APInt>(Bits));
-  OpBuilder AtModule = OpBuilder::atBlockBegin(Module.getBody());
-  auto Global = LLVM::GlobalOp::create(
-      AtModule, getLoc(), LLVM::LLVMArrayType::get(Word, Bits.size()), /*isConstant=*/true,
-      LLVM::Linkage::Internal, ("constant_" + Twine(Count)).str(), Value, /*alignment=*/64);
-  return LLVM::AddressOfOp::create(*this, Global);
 }

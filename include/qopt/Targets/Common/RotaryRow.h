@@ -1,10 +1,10 @@
 //===- RotaryRow.h - rotary embedding of one head ---------------------------------------------===//
-#ifndef QOPT_LIB_TARGETS_CPU_ROTARYROW_H
-#define QOPT_LIB_TARGETS_CPU_ROTARYROW_H
+#ifndef QOPT_TARGETS_COMMON_ROTARYROW_H
+#define QOPT_TARGETS_COMMON_ROTARYROW_H
 
-#include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/KernelBuilder.h"
 
-namespace qopt::cpu {
+namespace qopt::codegen {
 
 /// The table that the runtime computes for a rotary operation.
 RotaryTable getRotaryTable(RotaryOp Rotary);
@@ -31,6 +31,6 @@ mlir::Value emitPosition(KernelBuilder &Builder, mlir::Value Positions, mlir::Va
 /// Whether `emitPosition` can read this operand.
 bool isReadablePosition(mlir::Value Positions);
 
-} // namespace qopt::cpu
+} // namespace qopt::codegen
 
-#endif // QOPT_LIB_TARGETS_CPU_ROTARYROW_H
+#endif // QOPT_TARGETS_COMMON_ROTARYROW_H

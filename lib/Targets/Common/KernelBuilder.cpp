@@ -1,5 +1,5 @@
 // Numbers, control flow, and the arguments of a kernel.
-#include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/KernelBuilder.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -7,21 +7,15 @@
 
 using namespace mlir;
 using namespace qopt;
-using namespace qopt::cpu;
+using namespace qopt::codegen;
 
 /// Products and sums may become one operation; nothing else about floats may change.
 static constexpr arith::FastMathFlags Contract = arith::FastMathFlags::contract;
 
-KernelBuilder::KernelBuilder(const KernelInfo &Info, const Isa &Isa, Operation *Function)
-    : ImplicitLocOpBuilder(Function->getLoc(), Function->getContext()), Info(Info), Target(Isa),
+KernelBuilder::KernelBuilder(const KernelInfo &Info, Operation *Function)
+    : ImplicitLocOpBuilder(Function->getLoc(), Function->getContext()), Info(Info),
       Function(Function) {
-  Block *Entry = &Function->getRegion(0).front();
-  Begin = Entry->getArgument(0);
-  End = Entry->getArgument(1);
-  Buffers = Entry->getArgument(2);
-  Symbols = Entry->getArgument(3);
-  Scratch = Entry->getArgument(4);
-  setInsertionPointToStart(Entry);
+  setInsertionPointToStart(&getEntry());
 }
 
 //===- Arguments ------------------------------------------------------------------------------===//
@@ -50,10 +44,7 @@ Value KernelBuilder::loadBuffer(unsigned Number) {
   Value &Cached = BufferCache[Number];
   if (!Cached) {
     EntryGuard Guard(*this, Function, LastEntryOp);
-    Type Pointer = LLVM::LLVMPointerType::get(getContext());
-    Value Address = LLVM::GEPOp::create(*this, Pointer, Pointer, Buffers,
-                                        ArrayRef<LLVM::GEPArg>{int32_t(Number)});
-    Cached = LLVM::LoadOp::create(*this, Pointer, Address);
+    Cached = emitBuffer(Number);
     Guard.emitted(Cached);
   }
   return Cached;
@@ -67,8 +58,6 @@ Value KernelBuilder::getResult(unsigned Result) { return loadBuffer(Info.getResu
 
 Value KernelBuilder::getTable(unsigned Table) { return loadBuffer(Info.getTableBuffer(Table)); }
 
-Value KernelBuilder::getScratch(AffineExpr ByteOffset) { return bytes(Scratch, size(ByteOffset)); }
-
 Value KernelBuilder::size(AffineExpr Expr) {
   if (auto Constant = dyn_cast<AffineConstantExpr>(Expr))
     return index(Constant.getValue());
@@ -77,9 +66,7 @@ Value KernelBuilder::size(AffineExpr Expr) {
   Value Result;
   if (auto Symbol = dyn_cast<AffineSymbolExpr>(Expr)) {
     EntryGuard Guard(*this, Function, LastEntryOp);
-    Value Address = LLVM::GEPOp::create(*this, Symbols.getType(), getI64Type(), Symbols,
-                                        ArrayRef<LLVM::GEPArg>{int32_t(Symbol.getPosition())});
-    Result = LLVM::LoadOp::create(*this, getI64Type(), Address);
+    Result = emitSymbol(Symbol.getPosition());
     Guard.emitted(Result);
     return SizeCache[Expr] = Result;
   }
@@ -276,52 +263,18 @@ void KernelBuilder::loop(Value Low, Value High, int64_t Step, LoopBody Body) {
 
 SmallVector<Value> KernelBuilder::loop(Value Low, Value High, int64_t Step, ValueRange Init,
                                        CarryingBody Body) {
-  auto For = scf::ForOp::create(*this, Low, High, index(Step), Init);
+  return loop(Low, High, index(Step), Init, Body);
+}
+
+SmallVector<Value> KernelBuilder::loop(Value Low, Value High, Value Step, ValueRange Init,
+                                       CarryingBody Body) {
+  auto For = scf::ForOp::create(*this, Low, High, Step, Init);
   OpBuilder::InsertionGuard Guard(*this);
   setInsertionPointToStart(For.getBody());
   Values Next = Body(For.getInductionVar(), For.getRegionIterArgs());
   if (!Init.empty())
     scf::YieldOp::create(*this, Next);
   return For.getResults();
-}
-
-void KernelBuilder::loopLanes(Value Count, function_ref<void(Value, int64_t)> Body) {
-  Value Full = mul(div(Count, VectorLanes), VectorLanes);
-  loop(index(0), Full, VectorLanes, [&](Value I) { Body(I, VectorLanes); });
-  if (auto Known = getConstantIntValue(Count); Known && *Known % VectorLanes == 0)
-    return;
-  loop(Full, Count, 1, [&](Value I) { Body(I, 1); });
-}
-
-/// Accumulates `Body` in 16 lanes, folds them, and goes on with single lanes.
-static Value accumulateOver(KernelBuilder &B, Value Count, double Neutral,
-                            function_ref<Value(Value, int64_t)> Body,
-                            function_ref<Value(Value, Value)> Combine,
-                            function_ref<Value(Value)> Fold) {
-  Value Full = B.mul(B.div(Count, VectorLanes), VectorLanes);
-  Value Lanes =
-      B.loop(B.index(0), Full, VectorLanes, B.f32(Neutral), [&](Value I, ValueRange Carried) {
-        return KernelBuilder::Values{Combine(Carried[0], Body(I, VectorLanes))};
-      })[0];
-  Value Result = Fold(Lanes);
-  if (auto Known = getConstantIntValue(Count); Known && *Known % VectorLanes == 0)
-    return Result;
-  Value Rest = B.loop(Full, Count, 1, B.splat(Result, 1), [&](Value I, ValueRange Carried) {
-    return KernelBuilder::Values{Combine(Carried[0], Body(I, 1))};
-  })[0];
-  return vector::ExtractOp::create(B, Rest, ArrayRef<int64_t>{0});
-}
-
-Value KernelBuilder::sumOver(Value Count, function_ref<Value(Value, int64_t)> Body) {
-  return accumulateOver(
-      *this, Count, 0.0, Body, [&](Value A, Value B) { return add(A, B); },
-      [&](Value Lanes) { return sumLanes(Lanes); });
-}
-
-Value KernelBuilder::maxOver(Value Count, function_ref<Value(Value, int64_t)> Body) {
-  return accumulateOver(
-      *this, Count, -std::numeric_limits<double>::infinity(), Body,
-      [&](Value A, Value B) { return max(A, B); }, [&](Value Lanes) { return maxLanes(Lanes); });
 }
 
 void KernelBuilder::ifThen(Value Condition, function_ref<void()> Then) {

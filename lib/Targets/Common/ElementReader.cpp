@@ -1,78 +1,13 @@
-// Every operation that no other lowering takes: correct first. An element of a result is computed
-// from elements of the operands, recursively, so that any list of operations compiles. A work item
-// is one row of one result.
-//
-// Operations that need a pass over an axis for each element (reduce, matmul, linear, conv, pool) run that loop
-// inside; softmax and attention, which would repeat it for every element, have files of their own.
-#include "qopt/Targets/CPU/Contraction.h"
+// Correct first: the fallback of every target, and what epilogues are computed with.
+#include "qopt/Targets/Common/ElementReader.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace qopt;
-using namespace qopt::cpu;
+using namespace qopt::codegen;
 
-namespace {
-
-using Index = SmallVector<Value>;
-
-/// Computes single elements of the values of a kernel.
-class ElementReader {
-public:
-  explicit ElementReader(KernelBuilder &B) : B(B), Info(B.getInfo()) {}
-
-  /// Element `At` of `Of` as it is computed with; null after a diagnostic.
-  Value read(Value Of, const Index &At);
-
-private:
-  Value readArgument(Value Of, const Index &At);
-  Value readOperation(Operation *Op, const Index &At);
-  Value readElementwise(Operation *Op, const Index &At);
-  Value readConcat(ConcatOp Op, const Index &At, unsigned Input, Value Position);
-  Value readGather(GatherOp Op, const Index &At);
-  Value readSizes(AffineMap Values, Type Element, Value Position);
-  Value readIota(IotaOp Op, Value Position);
-  Value readTakeLast(TakeLastOp Op, const Index &At);
-  Value readSlice(SliceOp Op, const Index &At);
-  Value readReduce(ReduceOp Op, const Index &At);
-  Value readMatmul(MatmulOp Op, const Index &At);
-  Value readLinear(LinearOp Op, const Index &At);
-  Value readConv(ConvOp Op, const Index &At);
-  Value readPool(PoolOp Op, const Index &At);
-  Value readPad(PadOp Op, const Index &At);
-
-  /// Passes a number on through the elements of one window that lie in the input: `Body(element,
-  /// number of the tap, carried)`. Null after a diagnostic.
-  template <typename OpT>
-  KernelBuilder::Values
-  overWindow(OpT Op, const Index &At, Value Channel, ValueRange Init,
-             function_ref<KernelBuilder::Values(Value, Value, ValueRange)> Body);
-  /// Number `At` of `Of`, or `Outside` where `IsInside` is false.
-  Value readInside(Value IsInside, Value Of, const Index &At, Value Outside);
-  /// The index in an operand that NumPy broadcasting reads for index `At` of the result.
-  Index broadcast(Value Operand, const Index &At);
-  Value linear(Value Of, const Index &At);
-  Index delinearize(Value Of, Value Position);
-  Value dim(Value Of, unsigned Axis) { return B.size(Info.getDims(Of)[Axis]); }
-  /// An i64 as a number of an element type.
-  Value fromIndex(Value Number, Type Element);
-  Value neutral(ReduceKind Kind, Type Ty);
-
-  KernelBuilder &B;
-  const KernelInfo &Info;
-};
-
-class GenericLowering : public CpuLowering {
-public:
-  StringRef getName() const override { return "generic"; }
-  /// Everything else is better.
-  int getBenefit() const override { return 0; }
-  bool match(const KernelInfo &Kernel, std::string &Reason) const override;
-  KernelPlan plan(const KernelInfo &Kernel) const override;
-  LogicalResult emit(KernelBuilder &B) const override;
-};
-
-} // namespace
+using Index = ElementReader::Index;
 
 //===- Indices --------------------------------------------------------------------------------===//
 
@@ -113,10 +48,12 @@ Value ElementReader::fromIndex(Value Number, Type Element) {
 //===- Elements -------------------------------------------------------------------------------===//
 
 Value ElementReader::read(Value Of, const Index &At) {
+  if (Value Number = Known.lookup(Of))
+    return Number;
   if (isa<BlockArgument>(Of))
     return readArgument(Of, At);
   if (auto Constant = Of.getDefiningOp<ConstantOp>()) {
-    Type Element = cpu::getElementType(Of);
+    Type Element = codegen::getElementType(Of);
     return B.loadScalar(B.element(B.constantTable(Constant.getValue()), linear(Of, At), Element),
                         Element);
   }
@@ -124,17 +61,10 @@ Value ElementReader::read(Value Of, const Index &At) {
 }
 
 Value ElementReader::readArgument(Value Of, const Index &At) {
-  Type Element = cpu::getElementType(Of);
-  if (isa_and_nonnull<qkernel::PanelLayoutAttr>(Info.getLayout(Of))) {
-    PanelWeight Weight(cast<RankedTensorType>(Of.getType()));
-    Value Panel =
-        B.bytes(B.getArgument(Of), B.mul(B.div(At[0], PanelRows), Weight.getPanelBytes()));
-    return Weight.loadElement(B, Panel, B.rem(At[0], PanelRows), At[1]);
-  }
-  if (getStoredElementType(Of.getType())) {
-    Info.getKernel().emitError("reads a stored weight that does not lie in panels");
-    return nullptr;
-  }
+  auto Layout = Info.getLayout(Of);
+  if (getStoredElementType(Of.getType()) || (Layout && !isa<qkernel::PlainLayoutAttr>(Layout)))
+    return B.loadWeight(Of, At);
+  Type Element = codegen::getElementType(Of);
   return B.loadScalar(B.element(B.getArgument(Of), linear(Of, At), Element), Element);
 }
 
@@ -174,7 +104,7 @@ Value ElementReader::readOperation(Operation *Op, const Index &At) {
       .Case<GatherOp>([&](GatherOp Gather) { return readGather(Gather, At); })
       .Case<IotaOp>([&](IotaOp Iota) { return readIota(Iota, At[0]); })
       .Case<SizesOp>([&](SizesOp Sizes) {
-        return readSizes(Sizes.getValues(), cpu::getElementType(Sizes.getResult()),
+        return readSizes(Sizes.getValues(), codegen::getElementType(Sizes.getResult()),
                          At.empty() ? B.index(0) : At[0]);
       })
       .Case<PositionsOp>([&](PositionsOp Positions) -> Value {
@@ -211,7 +141,7 @@ Value ElementReader::readConcat(ConcatOp Op, const Index &At, unsigned Input, Va
   Value Size = dim(Source, Op.getAxis());
   bool Failed = false;
   Value Result = B.choose(
-      B.lessThan(Position, Size), B.getComputeType(cpu::getElementType(Op.getResult())),
+      B.lessThan(Position, Size), B.getComputeType(codegen::getElementType(Op.getResult())),
       [&] {
         Value Number = read(Source, From);
         Failed |= !Number;
@@ -250,7 +180,7 @@ Value ElementReader::readSizes(AffineMap Values, Type Element, Value Position) {
 
 Value ElementReader::readIota(IotaOp Op, Value Position) {
   Value Start = B.size(Op.getRange().getResult(1)), Step = B.size(Op.getRange().getResult(2));
-  return fromIndex(B.add(Start, B.mul(Position, Step)), cpu::getElementType(Op.getResult()));
+  return fromIndex(B.add(Start, B.mul(Position, Step)), codegen::getElementType(Op.getResult()));
 }
 
 Value ElementReader::readTakeLast(TakeLastOp Op, const Index &At) {
@@ -283,7 +213,7 @@ Value ElementReader::readReduce(ReduceOp Op, const Index &At) {
   AffineExpr Count = Info.constant(1);
   for (int64_t Axis : Op.getAxes())
     Count = Count * Info.getDims(Input)[Axis];
-  Type Ty = B.getComputeType(cpu::getElementType(Input));
+  Type Ty = B.getComputeType(codegen::getElementType(Input));
   bool Failed = false;
   Value Result = B.loop(
       B.index(0), B.size(Count), 1, neutral(Op.getKind(), Ty), [&](Value I, ValueRange Carried) {
@@ -314,7 +244,7 @@ Value ElementReader::readReduce(ReduceOp Op, const Index &At) {
 }
 
 Value ElementReader::readMatmul(MatmulOp Op, const Index &At) {
-  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  Type Ty = B.getComputeType(codegen::getElementType(Op.getResult()));
   Index Batch(ArrayRef<Value>(At).drop_back(2));
   auto BatchOf = [&](Value Operand) {
     ArrayRef<AffineExpr> Dims = Info.getDims(Operand).drop_back(2);
@@ -339,7 +269,7 @@ Value ElementReader::readMatmul(MatmulOp Op, const Index &At) {
 }
 
 Value ElementReader::readLinear(LinearOp Op, const Index &At) {
-  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  Type Ty = B.getComputeType(codegen::getElementType(Op.getResult()));
   bool Failed = false;
   Value Result =
       B.loop(B.index(0), B.size(Info.getDims(Op.getWeight())[1]), 1, B.constant(Ty, 0),
@@ -392,8 +322,7 @@ ElementReader::overWindow(OpT Op, const Index &At, Value Channel, ValueRange Ini
           Rest = B.div(Rest, Kernel[Axis]);
           Value First = B.add(B.mul(At[Axis + 2], Op.getStrides()[Axis]), -Op.getPads()[Axis]);
           From[Axis + 2] = B.add(First, B.mul(Step, Op.getDilations()[Axis]));
-          IsInside =
-              B.bitAnd(IsInside, isInside(B, From[Axis + 2], dim(Op.getInput(), Axis + 2)));
+          IsInside = B.bitAnd(IsInside, isInside(B, From[Axis + 2], dim(Op.getInput(), Axis + 2)));
         }
         auto If = scf::IfOp::create(B, Init.getTypes(), IsInside, /*withElseRegion=*/true);
         OpBuilder::InsertionGuard Guard(B);
@@ -412,7 +341,7 @@ ElementReader::overWindow(OpT Op, const Index &At, Value Channel, ValueRange Ini
 }
 
 Value ElementReader::readConv(ConvOp Op, const Index &At) {
-  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  Type Ty = B.getComputeType(codegen::getElementType(Op.getResult()));
   int64_t Groups = Op.getGroups();
   int64_t Channels = cast<RankedTensorType>(Op.getInput().getType()).getDimSize(1) / Groups;
   int64_t Outputs = cast<RankedTensorType>(Op.getWeight().getType()).getDimSize(0) / Groups;
@@ -434,15 +363,14 @@ Value ElementReader::readConv(ConvOp Op, const Index &At) {
 }
 
 Value ElementReader::readPool(PoolOp Op, const Index &At) {
-  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  Type Ty = B.getComputeType(codegen::getElementType(Op.getResult()));
   bool IsMax = Op.getKind() == PoolKind::Max;
   Value Neutral = B.constant(Ty, IsMax ? -std::numeric_limits<double>::infinity() : 0);
-  auto Result = overWindow(Op, At, At[1], {Neutral, B.constant(Ty, 0)},
-                           [&](Value Number, Value, ValueRange Carried) {
-                             return KernelBuilder::Values{
-                                 IsMax ? B.max(Carried[0], Number) : B.add(Carried[0], Number),
-                                 B.add(Carried[1], B.constant(Ty, 1))};
-                           });
+  auto Result = overWindow(
+      Op, At, At[1], {Neutral, B.constant(Ty, 0)}, [&](Value Number, Value, ValueRange Carried) {
+        return KernelBuilder::Values{IsMax ? B.max(Carried[0], Number) : B.add(Carried[0], Number),
+                                     B.add(Carried[1], B.constant(Ty, 1))};
+      });
   if (Result.empty())
     return nullptr;
   return IsMax ? Result[0] : B.div(Result[0], Result[1]);
@@ -455,23 +383,23 @@ Value ElementReader::readPad(PadOp Op, const Index &At) {
     From.push_back(B.add(Position, -Op.getLow()[Axis]));
     IsInside = B.bitAnd(IsInside, isInside(B, From.back(), dim(Op.getInput(), Axis)));
   }
-  Type Ty = B.getComputeType(cpu::getElementType(Op.getResult()));
+  Type Ty = B.getComputeType(codegen::getElementType(Op.getResult()));
   TypedAttr Fill = Op.getValue();
   if (auto Float = dyn_cast<FloatAttr>(Fill); Float && Float.getType() != Ty)
     Fill = B.getFloatAttr(Ty, Float.getValueAsDouble());
   return readInside(IsInside, Op.getInput(), From, arith::ConstantOp::create(B, Fill));
 }
 
-//===- The lowering ---------------------------------------------------------------------------===//
+//===- Kernels --------------------------------------------------------------------------------===//
 
 static bool isSupported(Operation *Op) {
   return isElementwise(Op) ||
          isa<ConstantOp, ReshapeOp, BroadcastOp, TransposeOp, SliceOp, ConcatOp, GatherOp, IotaOp,
-             SizesOp, PositionsOp, TakeLastOp, ReduceOp, MatmulOp, LinearOp, ConvOp,
-             PoolOp, PadOp>(Op);
+             SizesOp, PositionsOp, TakeLastOp, ReduceOp, MatmulOp, LinearOp, ConvOp, PoolOp, PadOp>(
+             Op);
 }
 
-bool GenericLowering::match(const KernelInfo &Kernel, std::string &Reason) const {
+bool ElementReader::canRead(const KernelInfo &Kernel, std::string &Reason) {
   for (Operation &Op : Kernel.getOps())
     if (!isSupported(&Op)) {
       Reason = ("holds " + Op.getName().getStringRef()).str();
@@ -483,67 +411,12 @@ bool GenericLowering::match(const KernelInfo &Kernel, std::string &Reason) const
   return false;
 }
 
-/// Rows of a result: its elements without the last axis.
-static AffineExpr getRows(const KernelInfo &Kernel, Value Result) {
-  return Kernel.getDims(Result).empty() ? Kernel.constant(1) : Kernel.getRowCount(Result);
+LogicalResult ElementReader::store(unsigned Number, Value Position) {
+  Value Result = Info.getResults()[Number];
+  Value Computed = read(Result, delinearize(Result, Position));
+  if (!Computed)
+    return failure();
+  Type Element = codegen::getElementType(Result);
+  B.storeScalar(Computed, B.element(B.getResult(Number), Position, Element), Element);
+  return success();
 }
-
-KernelPlan GenericLowering::plan(const KernelInfo &Kernel) const {
-  KernelPlan Plan;
-  Plan.Items = Kernel.constant(0);
-  for (Value Result : Kernel.getResults())
-    Plan.Items = Plan.Items + getRows(Kernel, Result);
-  Plan.ScratchBytes = Kernel.constant(0);
-  return Plan;
-}
-
-static LogicalResult emitRow(KernelBuilder &B, unsigned Number, Value Result, Value Row) {
-  const KernelInfo &Info = B.getInfo();
-  ArrayRef<AffineExpr> Dims = Info.getDims(Result);
-  Type Element = cpu::getElementType(Result);
-  ElementReader Reader(B);
-  Index Outer(Dims.empty() ? 0 : Dims.size() - 1);
-  Value Rest = Row;
-  for (size_t Axis = Outer.size(); Axis-- > 0;) {
-    Outer[Axis] = B.rem(Rest, B.size(Dims[Axis]));
-    Rest = B.div(Rest, B.size(Dims[Axis]));
-  }
-  Value Width = Dims.empty() ? B.index(1) : B.size(Dims.back());
-  LogicalResult Status = success();
-  B.loop(B.index(0), Width, 1, [&](Value I) {
-    Index At(Outer);
-    if (!Dims.empty())
-      At.push_back(I);
-    Value Computed = Reader.read(Result, At);
-    if (!Computed) {
-      Status = failure();
-      return;
-    }
-    B.storeScalar(Computed, B.element(B.getResult(Number), B.add(B.mul(Row, Width), I), Element),
-                  Element);
-  });
-  return Status;
-}
-
-LogicalResult GenericLowering::emit(KernelBuilder &B) const {
-  const KernelInfo &Info = B.getInfo();
-  AffineExpr First = Info.constant(0);
-  LogicalResult Status = success();
-  for (auto [I, Result] : llvm::enumerate(Info.getResults())) {
-    Value Start = B.size(First), Rows = B.size(getRows(Info, Result));
-    Value Low = B.max(B.sub(B.getBegin(), Start), B.index(0));
-    Value High = B.min(B.sub(B.getEnd(), Start), Rows);
-    B.loop(Low, High, 1, [&, I = I, Result = Result](Value Row) {
-      if (failed(emitRow(B, I, Result, Row)))
-        Status = failure();
-    });
-    First = First + getRows(Info, Result);
-  }
-  return Status;
-}
-
-namespace qopt::cpu {
-void registerGenericLowerings(CpuLoweringRegistry &Registry) {
-  Registry.add(std::make_unique<GenericLowering>());
-}
-} // namespace qopt::cpu

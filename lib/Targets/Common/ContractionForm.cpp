@@ -1,8 +1,8 @@
-#include "ContractionForm.h"
+#include "qopt/Targets/Common/ContractionForm.h"
 
 using namespace mlir;
 using namespace qopt;
-using namespace qopt::cpu;
+using namespace qopt::codegen;
 
 //===- Taking a kernel apart ------------------------------------------------------------------===//
 
@@ -142,14 +142,10 @@ static bool findSegments(const KernelInfo &Info, ContractionForm &Form, std::str
   return true;
 }
 
-static bool checkWeight(const KernelInfo &Info, LinearOp Linear, std::string &Reason) {
+static bool checkWeight(LinearOp Linear, std::string &Reason) {
   auto Ty = cast<RankedTensorType>(Linear.getWeight().getType());
-  auto Layout = Info.getLayout(Linear.getWeight());
-  auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout);
   if (!isa<BlockArgument>(Linear.getWeight()) || !Ty.hasStaticShape())
     Reason = "a weight is computed or has no static shape";
-  else if (Layout && (!Panels || Panels.getRows() != PanelRows))
-    Reason = "a weight does not lie in panels of 32 rows";
   else if (!getStoredElementType(Ty) &&
            (!isa<FloatType>(Ty.getElementType()) || Ty.getElementType().isF64()))
     Reason = "a weight has a type that is not supported";
@@ -169,7 +165,7 @@ std::optional<ContractionForm> ContractionForm::get(const KernelInfo &Info, std:
       return std::nullopt;
     }
     Form.Input = Linear.getInput();
-    if (!checkWeight(Info, Linear, Reason))
+    if (!checkWeight(Linear, Reason))
       return std::nullopt;
     Form.Inputs = cast<RankedTensorType>(Linear.getWeight().getType()).getDimSize(1);
   }
@@ -177,26 +173,13 @@ std::optional<ContractionForm> ContractionForm::get(const KernelInfo &Info, std:
     Reason = "has no qopt.linear";
     return std::nullopt;
   }
-  if (cpu::getElementType(Form.Input).isF64()) {
+  if (codegen::getElementType(Form.Input).isF64()) {
     Reason = "its input is f64";
     return std::nullopt;
   }
   if (!findSource(Form, Reason) || !findSegments(Info, Form, Reason))
     return std::nullopt;
   return Form;
-}
-
-//===- Sizes ----------------------------------------------------------------------------------===//
-
-AffineExpr ContractionForm::getItems(const KernelInfo &Info) const {
-  int64_t Panels = 0;
-  for (const Segment &Segment : Segments)
-    Panels += Segment.getPanels();
-  return Info.constant(Panels);
-}
-
-bool ContractionForm::stagesSingleRow() const {
-  return Norm || TakeLast || !cpu::getElementType(Source).isF32();
 }
 
 unsigned ContractionForm::getMaxLinears() const {
@@ -206,34 +189,16 @@ unsigned ContractionForm::getMaxLinears() const {
   return Most;
 }
 
-int64_t cpu::getBlockInputs(const PanelWeight &Weight) {
-  constexpr int64_t Target = 128;
-  int64_t Group = Weight.getGroup();
-  // One group, or none: blocks are cut at words.
-  if (!Weight.isStored() || Group >= Weight.getInputs())
-    return Target;
-  if (Group <= Target)
-    return Target / Group * Group;
-  return Group % Target == 0 ? Target : Group;
-}
-
-ContractionForm::Parts ContractionForm::getScratch(const KernelInfo &Info) const {
-  ScratchLayout Layout(Info.getContext());
-  AffineExpr Rows = getRows(Info);
-  auto Constant = [&](int64_t Number) { return Info.constant(Number); };
-  Parts Result;
-  bool IsSingle = Rows == Constant(1);
-  AffineExpr StagedRows = IsSingle ? Constant(1) : Rows.ceilDiv(MaxTileRows) * MaxTileRows;
-  bool Stages = !IsSingle || stagesSingleRow();
-  Result.Staged = Layout.add(Stages ? StagedRows * (Inputs * 4) : Constant(0));
-  int64_t Block = 0;
-  for (const Segment &Segment : Segments)
-    for (LinearOp Linear : Segment.Linears)
-      Block = std::max(Block, getBlockInputs(PanelWeight(Linear.getWeight().getType())));
-  // Whole words are decoded, also where the last one reaches beyond the block.
-  Result.Decoded = Layout.add(Constant(IsSingle ? 0 : (Block + 8) * PanelRows * 4));
-  Result.Sums =
-      Layout.add(IsSingle ? Constant(0) : Rows * (int64_t(getMaxLinears()) * PanelRows * 4));
-  Result.Bytes = Layout.getBytes();
-  return Result;
+Value codegen::emitSourceRow(KernelBuilder &B, const ContractionForm &Form, Value M) {
+  Value Source = B.getArgument(Form.Source), Row = M;
+  if (TakeLastOp Last = Form.TakeLast) {
+    Value Size = B.size(B.getInfo().getDims(Last.getResult())[1]);
+    Value Tokens = B.size(B.getInfo().getDims(Last.getInput())[1]);
+    Value Batch = B.div(M, Size);
+    Value Count = B.loadIndex(B.getArgument(Last.getCount()), Batch,
+                              codegen::getElementType(Last.getCount()));
+    Value Token = B.max(B.add(B.sub(Count, Size), B.rem(M, Size)), B.index(0));
+    Row = B.add(B.mul(Batch, Tokens), Token);
+  }
+  return B.element(Source, B.mul(Row, Form.Inputs), codegen::getElementType(Form.Source));
 }

@@ -1,12 +1,12 @@
-#include "RotaryRow.h"
+#include "qopt/Targets/Common/RotaryRow.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace qopt;
-using namespace qopt::cpu;
+using namespace qopt::codegen;
 
-RotaryTable cpu::getRotaryTable(RotaryOp Rotary) {
+RotaryTable codegen::getRotaryTable(RotaryOp Rotary) {
   RotaryTable Table;
   Table.InverseFrequencies.assign(Rotary.getInverseFrequencies().begin(),
                                   Rotary.getInverseFrequencies().end());
@@ -14,7 +14,7 @@ RotaryTable cpu::getRotaryTable(RotaryOp Rotary) {
   return Table;
 }
 
-SmallVector<RotaryTable> cpu::getRotaryTables(ArrayRef<RotaryOp> Rotaries) {
+SmallVector<RotaryTable> codegen::getRotaryTables(ArrayRef<RotaryOp> Rotaries) {
   SmallVector<RotaryTable> Tables;
   for (RotaryOp Rotary : Rotaries)
     if (RotaryTable Table = getRotaryTable(Rotary); !llvm::is_contained(Tables, Table))
@@ -22,30 +22,31 @@ SmallVector<RotaryTable> cpu::getRotaryTables(ArrayRef<RotaryOp> Rotaries) {
   return Tables;
 }
 
-Value cpu::getRotaryTableRow(KernelBuilder &B, RotaryOp Rotary, unsigned Number, Value Position) {
+Value codegen::getRotaryTableRow(KernelBuilder &B, RotaryOp Rotary, unsigned Number,
+                                 Value Position) {
   int64_t Pairs = Rotary.getInverseFrequencies().size();
   return B.element(B.getTable(Number), B.mul(Position, 2 * Pairs), B.getF32Type());
 }
 
-bool cpu::isReadablePosition(Value Positions) {
+bool codegen::isReadablePosition(Value Positions) {
   Positions = skipReshapes(Positions);
   if (auto Computed = Positions.getDefiningOp<PositionsOp>())
     Positions = Computed.getPast();
   return isa<BlockArgument>(Positions);
 }
 
-Value cpu::emitPosition(KernelBuilder &B, Value Positions, Value Batch, Value Token) {
+Value codegen::emitPosition(KernelBuilder &B, Value Positions, Value Batch, Value Token) {
   Value Source = skipReshapes(Positions);
   if (auto Computed = Source.getDefiningOp<PositionsOp>()) {
     Value Past = Computed.getPast();
-    return B.add(B.loadIndex(B.getArgument(Past), Batch, cpu::getElementType(Past)), Token);
+    return B.add(B.loadIndex(B.getArgument(Past), Batch, codegen::getElementType(Past)), Token);
   }
   // One row of positions may serve all rows of the batch.
   ArrayRef<AffineExpr> Dims = B.getInfo().getDims(Positions);
   Value Index = Token;
   if (Dims[0] != B.getInfo().constant(1))
     Index = B.add(B.mul(Batch, B.size(Dims[1])), Token);
-  return B.loadIndex(B.getArgument(Source), Index, cpu::getElementType(Source));
+  return B.loadIndex(B.getArgument(Source), Index, codegen::getElementType(Source));
 }
 
 namespace {
@@ -90,8 +91,8 @@ static void emitInterleaved(KernelBuilder &B, const Head &X, Sink Out) {
   });
 }
 
-void cpu::emitRotaryHead(KernelBuilder &B, RotaryOp Rotary, Value Pointer, Type Element,
-                         int64_t Size, Value Table, Sink Out) {
+void codegen::emitRotaryHead(KernelBuilder &B, RotaryOp Rotary, Value Pointer, Type Element,
+                             int64_t Size, Value Table, Sink Out) {
   int64_t Pairs = Rotary ? Rotary.getInverseFrequencies().size() : 0;
   Head X{B, Pointer, Element, Table, Pairs};
   if (Rotary && Rotary.getInterleaved())

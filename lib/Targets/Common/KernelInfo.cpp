@@ -1,19 +1,9 @@
-// Questions about a kernel, and the two helpers that plans and code share.
-#include "qopt/Targets/CPU/KernelBuilder.h"
+// Questions about a kernel.
+#include "qopt/Targets/Common/KernelBuilder.h"
 
 using namespace mlir;
 using namespace qopt;
-using namespace qopt::cpu;
-
-// Exactly what docs/Artefact.md promises of each name, on top of x86-64-v2.
-static constexpr Isa Isas[] = {
-    {"avx512", "+avx2,+fma,+f16c,+bmi2,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd",
-     "x86-64-v4", 512, true},
-    {"avx2", "+avx2,+fma,+f16c,+bmi2", "x86-64-v3", 256, true},
-    {"generic", "", "x86-64-v2", 128, false},
-};
-
-ArrayRef<Isa> cpu::getIsas() { return Isas; }
+using namespace qopt::codegen;
 
 FailureOr<KernelInfo> KernelInfo::get(qkernel::KernelOp Kernel) {
   auto Dims = DimAnalysis::run(cast<FunctionOpInterface>(Kernel.getOperation()));
@@ -70,20 +60,16 @@ qkernel::WeightLayoutInterface KernelInfo::getLayout(Value Argument) const {
                                                              "qkernel.layout");
 }
 
-Value cpu::skipReshapes(Value Value) {
+Value codegen::skipReshapes(Value Value) {
   while (auto Reshape = Value.getDefiningOp<ReshapeOp>())
     Value = Reshape.getInput();
   return Value;
 }
 
-Type cpu::getElementType(Value Value) {
+Type codegen::getElementType(Value Value) {
   return cast<RankedTensorType>(Value.getType()).getElementType();
 }
 
-int64_t cpu::getElementBytes(Type Ty) { return llvm::divideCeil(Ty.getIntOrFloatBitWidth(), 8); }
-
-AffineExpr ScratchLayout::add(AffineExpr Bytes) {
-  AffineExpr Offset = Total;
-  Total = Total + Bytes.ceilDiv(64) * 64;
-  return Offset;
+int64_t codegen::getElementBytes(Type Ty) {
+  return llvm::divideCeil(Ty.getIntOrFloatBitWidth(), 8);
 }

@@ -1,13 +1,13 @@
 // The elementwise operations of the qopt dialect on numbers in registers.
-#include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/KernelBuilder.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace qopt;
-using namespace qopt::cpu;
+using namespace qopt::codegen;
 
-bool cpu::isElementwise(Operation *Op) {
+bool codegen::isElementwise(Operation *Op) {
   return isa<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp>(Op);
 }
 
@@ -182,7 +182,8 @@ static Value emitCastToInteger(KernelBuilder &B, Value X, Type To) {
   return arith::TruncIOp::create(B, Ty, X);
 }
 
-FailureOr<Value> cpu::emitElementwise(KernelBuilder &B, Operation *Op, ArrayRef<Value> Operands) {
+FailureOr<Value> codegen::emitElementwise(KernelBuilder &B, Operation *Op,
+                                          ArrayRef<Value> Operands) {
   Value Result =
       llvm::TypeSwitch<Operation *, Value>(Op)
           .Case<UnaryOp>([&](UnaryOp Unary) { return emitUnary(B, Unary.getKind(), Operands[0]); })
@@ -194,7 +195,7 @@ FailureOr<Value> cpu::emitElementwise(KernelBuilder &B, Operation *Op, ArrayRef<
           })
           .Case<SelectOp>([&](SelectOp) { return B.select(Operands[0], Operands[1], Operands[2]); })
           .Case<CastOp>([&](CastOp Cast) {
-            Type To = B.getComputeType(cpu::getElementType(Cast.getResult()));
+            Type To = B.getComputeType(codegen::getElementType(Cast.getResult()));
             return isa<FloatType>(To) ? emitCastToFloat(B, Operands[0], To)
                                       : emitCastToInteger(B, Operands[0], To);
           })

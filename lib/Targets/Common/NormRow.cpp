@@ -1,8 +1,8 @@
-#include "NormRow.h"
+#include "qopt/Targets/Common/NormRow.h"
 
 using namespace mlir;
 using namespace qopt;
-using namespace qopt::cpu;
+using namespace qopt::codegen;
 
 namespace {
 /// One row in memory.
@@ -30,7 +30,7 @@ static void emitRMSNorm(KernelBuilder &B, RMSNormOp Norm, const Row &X, Value Co
     return B.mul(Number, Number);
   });
   Value Factor = inverseRoot(B, Sum, Count, Norm.getEpsilon());
-  Row Scale{B, B.getArgument(Norm.getScale()), cpu::getElementType(Norm.getScale())};
+  Row Scale{B, B.getArgument(Norm.getScale()), codegen::getElementType(Norm.getScale())};
   B.loopLanes(Count, [&](Value I, int64_t Lanes) {
     Sink(I, B.mul(B.mul(X.load(I, Lanes), B.splat(Factor, Lanes)), Scale.load(I, Lanes)));
   });
@@ -48,17 +48,18 @@ static void emitLayerNorm(KernelBuilder &B, LayerNormOp Norm, const Row &X, Valu
     return B.mul(Number, Number);
   });
   Value Factor = inverseRoot(B, Squares, Count, Norm.getEpsilon());
-  Row Scale{B, B.getArgument(Norm.getScale()), cpu::getElementType(Norm.getScale())};
+  Row Scale{B, B.getArgument(Norm.getScale()), codegen::getElementType(Norm.getScale())};
   B.loopLanes(Count, [&](Value I, int64_t Lanes) {
     Value Result = B.mul(B.mul(Centered(I, Lanes), B.splat(Factor, Lanes)), Scale.load(I, Lanes));
     if (Value Bias = Norm.getBias())
-      Result = B.add(Result, Row{B, B.getArgument(Bias), cpu::getElementType(Bias)}.load(I, Lanes));
+      Result =
+          B.add(Result, Row{B, B.getArgument(Bias), codegen::getElementType(Bias)}.load(I, Lanes));
     Sink(I, Result);
   });
 }
 
-void cpu::emitNormRow(KernelBuilder &B, Operation *Norm, Value Pointer, Type Element, Value Count,
-                      LanesSink Sink) {
+void codegen::emitNormRow(KernelBuilder &B, Operation *Norm, Value Pointer, Type Element,
+                          Value Count, LanesSink Sink) {
   Row X{B, Pointer, Element};
   if (auto RMS = dyn_cast_or_null<RMSNormOp>(Norm))
     return emitRMSNorm(B, RMS, X, Count, Sink);

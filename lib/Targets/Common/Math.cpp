@@ -3,13 +3,13 @@
 //
 // exp, tanh, erf and sigmoid are on the path of every model and computed in f32. The others are
 // rare: they go through f64, whose spare digits make up for simple methods.
-#include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/KernelBuilder.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace qopt;
-using namespace qopt::cpu;
+using namespace qopt::codegen;
 
 /// Coefficients from the highest power down.
 static Value horner(KernelBuilder &B, Value X, ArrayRef<double> Coefficients) {

@@ -1,10 +1,10 @@
 //===- NormRow.h - normalization of one row, shared by the norm kernel and prologues ----------===//
-#ifndef QOPT_LIB_TARGETS_CPU_NORMROW_H
-#define QOPT_LIB_TARGETS_CPU_NORMROW_H
+#ifndef QOPT_TARGETS_COMMON_NORMROW_H
+#define QOPT_TARGETS_COMMON_NORMROW_H
 
-#include "qopt/Targets/CPU/KernelBuilder.h"
+#include "qopt/Targets/Common/KernelBuilder.h"
 
-namespace qopt::cpu {
+namespace qopt::codegen {
 
 /// Takes lanes `[Index, Index + lanes)` of a result.
 using LanesSink = llvm::function_ref<void(mlir::Value Index, mlir::Value Lanes)>;
@@ -15,6 +15,6 @@ using LanesSink = llvm::function_ref<void(mlir::Value Index, mlir::Value Lanes)>
 void emitNormRow(KernelBuilder &Builder, mlir::Operation *Norm, mlir::Value Row, mlir::Type Element,
                  mlir::Value Count, LanesSink Sink);
 
-} // namespace qopt::cpu
+} // namespace qopt::codegen
 
-#endif // QOPT_LIB_TARGETS_CPU_NORMROW_H
+#endif // QOPT_TARGETS_COMMON_NORMROW_H

@@ -1,0 +1,22 @@
+//===- SingleOperation.h - kernels that are one operation with reshapes around it -------------===//
+//
+// Each function gives the operation, or null and what stands against it: operands that the kernel
+// computes, other operations, or f64.
+//
+//===------------------------------------------------------------------------------------------===//
+#ifndef QOPT_TARGETS_COMMON_SINGLEOPERATION_H
+#define QOPT_TARGETS_COMMON_SINGLEOPERATION_H
+
+#include "qopt/Targets/Common/KernelBuilder.h"
+
+namespace qopt::codegen {
+
+/// rms_norm or layer_norm.
+mlir::Operation *findNorm(const KernelInfo &Kernel, std::string &Reason);
+SoftmaxOp findSoftmax(const KernelInfo &Kernel, std::string &Reason);
+AttentionOp findAttention(const KernelInfo &Kernel, std::string &Reason);
+CachedAttentionOp findCachedAttention(const KernelInfo &Kernel, std::string &Reason);
+
+} // namespace qopt::codegen
+
+#endif // QOPT_TARGETS_COMMON_SINGLEOPERATION_H

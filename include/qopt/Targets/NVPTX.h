@@ -1,0 +1,71 @@
+//===- NVPTX.h - the NVIDIA back end ----------------------------------------------------------===//
+//
+// Compiles the kernels of a program to one PTX module, `kernels.ptx`, and where ptxas is found also
+// to machine code, `kernels.cubin`. There is a target for each chip (NVPTX/Chip.h); they share the
+// lowerings.
+//
+// A kernel is a grid with one block per work item. Its parameters are the addresses of its buffers
+// and then the values of all symbols. A kernel is taken by the lowering that matches it with the
+// highest benefit, one file per family under lib/Targets/NVPTX; lowerings emit the code of one
+// thread through a KernelBuilder (NVPTX/KernelBuilder.h).
+//
+//===------------------------------------------------------------------------------------------===//
+#ifndef QOPT_TARGETS_NVPTX_H
+#define QOPT_TARGETS_NVPTX_H
+
+#include "qopt/Targets/Common/LoweringRegistry.h"
+#include "qopt/Targets/NVPTX/Chip.h"
+
+namespace qopt {
+
+namespace nvptx {
+class KernelBuilder;
+using codegen::KernelInfo;
+
+/// How a kernel runs: its plan, whose items are blocks, and what a block consists of.
+struct GridPlan {
+  /// Number of blocks, over the program's symbols.
+  mlir::AffineExpr Blocks;
+  int64_t Threads = 128;
+  int64_t SharedBytes = 0;
+  llvm::SmallVector<RotaryTable> Tables;
+};
+
+/// One way to turn kernels of a kind into code.
+class GpuLowering {
+public:
+  virtual ~GpuLowering() = default;
+
+  /// The name that --explain prints and that `lowering` of a kernel holds.
+  virtual llvm::StringRef getName() const = 0;
+
+  /// Among lowerings that match, the one with the highest benefit wins; among equals, the one added
+  /// last.
+  virtual int getBenefit() const { return 1; }
+
+  /// Whether this lowering can compile the kernel; otherwise `Reason` says what stands against it.
+  virtual bool match(const KernelInfo &Kernel, std::string &Reason) const = 0;
+
+  /// The grid of a kernel that matched.
+  virtual GridPlan plan(const KernelInfo &Kernel) const = 0;
+
+  /// Emits the code of one thread.
+  virtual mlir::LogicalResult emit(KernelBuilder &Builder) const = 0;
+};
+
+using GpuLoweringRegistry = codegen::LoweringRegistry<GpuLowering>;
+
+/// Adds the lowerings of this library.
+void registerAllGpuLowerings(GpuLoweringRegistry &Registry);
+
+/// For plugins: `Make` is called for every GPU target that is created from now on.
+void registerGpuLowering(std::function<std::unique_ptr<GpuLowering>()> Make);
+
+} // namespace nvptx
+
+/// The target of a chip, with the lowerings of this library and of the plugins.
+std::unique_ptr<Target> createNvptxTarget(const nvptx::Chip &Chip);
+
+} // namespace qopt
+
+#endif // QOPT_TARGETS_NVPTX_H

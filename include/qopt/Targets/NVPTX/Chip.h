@@ -1,0 +1,28 @@
+//===- Chip.h - the GPUs that kernels are compiled for ----------------------------------------===//
+#ifndef QOPT_TARGETS_NVPTX_CHIP_H
+#define QOPT_TARGETS_NVPTX_CHIP_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+
+namespace qopt::nvptx {
+
+/// Threads of a warp.
+constexpr int64_t WarpSize = 32;
+
+/// A generation of GPUs, and what of it decides how kernels are built.
+struct Chip {
+  /// What --target takes, and LLVM's name of the architecture.
+  llvm::StringLiteral Target, Architecture;
+  /// The version of PTX that is emitted, as LLVM's feature.
+  llvm::StringLiteral PtxFeature;
+  /// Dynamic shared memory of a block, at most.
+  int64_t SharedBytes;
+};
+
+/// All of them, the oldest first.
+llvm::ArrayRef<Chip> getChips();
+
+} // namespace qopt::nvptx
+
+#endif // QOPT_TARGETS_NVPTX_CHIP_H

@@ -1,0 +1,71 @@
+#include "qopt/Targets/Common/SingleOperation.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::codegen;
+
+static bool isArgument(Value Operand) { return isa<BlockArgument>(skipReshapes(Operand)); }
+
+/// The operation that the only result is a view of.
+static Operation *findOnly(const KernelInfo &Kernel) {
+  SmallVector<Value> Results = Kernel.getResults();
+  return Results.size() == 1 ? skipReshapes(Results[0]).getDefiningOp() : nullptr;
+}
+
+Operation *codegen::findNorm(const KernelInfo &Kernel, std::string &Reason) {
+  Operation *Norm = findOnly(Kernel);
+  if (!isa_and_nonnull<RMSNormOp, LayerNormOp>(Norm)) {
+    Reason = "is not one rms_norm or layer_norm";
+    return nullptr;
+  }
+  for (Operation &Op : Kernel.getOps())
+    if (&Op != Norm && !isa<ReshapeOp>(Op)) {
+      Reason = ("holds " + Op.getName().getStringRef()).str();
+      return nullptr;
+    }
+  for (auto [I, Operand] : llvm::enumerate(Norm->getOperands()))
+    if (!isa<BlockArgument>(I ? Operand : skipReshapes(Operand)) ||
+        codegen::getElementType(Operand).isF64()) {
+      Reason = "an operand is computed in the kernel, or f64";
+      return nullptr;
+    }
+  return Norm;
+}
+
+SoftmaxOp codegen::findSoftmax(const KernelInfo &Kernel, std::string &Reason) {
+  auto Op = dyn_cast_or_null<SoftmaxOp>(findOnly(Kernel));
+  if (Op && llvm::hasSingleElement(Kernel.getOps()) && isa<BlockArgument>(Op.getInput()) &&
+      !codegen::getElementType(Op.getInput()).isF64())
+    return Op;
+  Reason = "is not one softmax";
+  return nullptr;
+}
+
+AttentionOp codegen::findAttention(const KernelInfo &Kernel, std::string &Reason) {
+  auto Op = dyn_cast_or_null<AttentionOp>(findOnly(Kernel));
+  if (!Op)
+    Reason = "is not one attention";
+  else if (llvm::any_of(Op->getOperands(), [](Value Operand) {
+             return !isArgument(Operand) || codegen::getElementType(Operand).isF64();
+           }))
+    Reason = "an operand is computed in the kernel, or f64";
+  else
+    return Op;
+  return nullptr;
+}
+
+CachedAttentionOp codegen::findCachedAttention(const KernelInfo &Kernel, std::string &Reason) {
+  auto Op = dyn_cast_or_null<CachedAttentionOp>(findOnly(Kernel));
+  if (!Op)
+    Reason = "is not one cached_attention";
+  else if (!isa<BlockArgument>(Op.getCache()) || !isa<BlockArgument>(Op.getPast()) ||
+           !isArgument(Op.getQuery()))
+    Reason = "an operand of the attention is computed in the kernel";
+  else if (ShapedType::isDynamic(Op.getCache().getType().getCapacity()))
+    Reason = "the capacity of the cache is not decided";
+  else if (codegen::getElementType(Op.getQuery()).isF64())
+    Reason = "queries are f64";
+  else
+    return Op;
+  return nullptr;
+}

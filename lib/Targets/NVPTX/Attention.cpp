@@ -1,0 +1,313 @@
+// Attention over a cache or over given keys and values: a warp for each query head of each token.
+//
+// The warp goes through the keys in blocks of 32 that begin at multiples of 32. Each thread scores
+// one key; then the running maximum and the sums are brought up to date, and each thread adds the
+// values of the block to its own channels. Nothing about a query's sums depends on which other
+// queries there are, so that token by token and one full pass agree. What a query does not see may
+// be anything and is not even multiplied with 0.
+#include "qopt/Targets/Common/SingleOperation.h"
+#include "qopt/Targets/NVPTX/CacheLayout.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::nvptx;
+
+using Values = KernelBuilder::Values;
+
+static constexpr int64_t Warps = 4;
+/// Head sizes are limited by the registers of a thread.
+static constexpr int64_t MaxHeadSize = 1024;
+
+namespace {
+
+/// Where the operands of one kind of attention lie, and which keys a query sees.
+class AttentionEmitter {
+public:
+  virtual ~AttentionEmitter() = default;
+  void emit();
+
+protected:
+  AttentionEmitter(KernelBuilder &B, Value Query, Value Result, double Scale, double Softcap)
+      : B(B), Info(B.getInfo()), Query(Query), Result(Result), Scale(Scale), Softcap(Softcap) {}
+
+  /// Sets Low and High: keys [Low, High) are seen.
+  virtual void findVisible() = 0;
+  /// Address of the key or value (Part 0 or 1) at a position, for the query's head.
+  virtual Value getPart(unsigned Part, Value Position) = 0;
+  virtual Type getPartType(unsigned Part) = 0;
+  virtual int64_t getKVHeads() = 0;
+  virtual Value masked(Value Score, Value Position) { return Score; }
+
+  KernelBuilder &B;
+  const KernelInfo &Info;
+  Value Query, Result;
+  double Scale, Softcap;
+  Value Batch, Token, Head, KVHead;
+  Value Low, High;
+
+private:
+  void emitQuery(Value Item);
+  void stageQuery(Value First);
+  Value emitScore(Value Position);
+  Values addValues(Value Weight, Value Begin, ValueRange Sums);
+  int64_t getSize() const { return cast<RankedTensorType>(Query.getType()).getDimSize(3); }
+  int64_t getHeads() const { return cast<RankedTensorType>(Query.getType()).getDimSize(2); }
+  /// Channels of one thread.
+  int64_t getShare() const { return llvm::divideCeil(getSize(), WarpSize); }
+  Value hidden() { return B.f32(-std::numeric_limits<double>::infinity(), 0); }
+  /// Element of the warp's query in shared memory.
+  Value stagedAt(Value I) {
+    Value Mine = B.add(B.mul(B.getWarp(), getSize()), I);
+    return B.element(B.shared(0), Mine, B.getF32Type());
+  }
+};
+
+class CachedEmitter : public AttentionEmitter {
+public:
+  CachedEmitter(KernelBuilder &B, CachedAttentionOp Op)
+      : AttentionEmitter(B, Op.getQuery(), Op.getResult(), Op.getScale().convertToDouble(),
+                         Op.getSoftcap().convertToDouble()),
+        Op(Op), Cache(Op.getCache().getType()) {}
+
+private:
+  void findVisible() override;
+  Value getPart(unsigned Part, Value Position) override;
+  Type getPartType(unsigned Part) override { return Part ? Cache.getValue() : Cache.getKey(); }
+  int64_t getKVHeads() override { return Cache.getHeads(); }
+
+  CachedAttentionOp Op;
+  KVCacheType Cache;
+};
+
+class TensorEmitter : public AttentionEmitter {
+public:
+  TensorEmitter(KernelBuilder &B, AttentionOp Op)
+      : AttentionEmitter(B, Op.getQuery(), Op.getResult(), Op.getScale().convertToDouble(),
+                         Op.getSoftcap().convertToDouble()),
+        Op(Op) {}
+
+private:
+  void findVisible() override;
+  Value getPart(unsigned Part, Value Position) override;
+  Type getPartType(unsigned Part) override { return nvptx::getElementType(getTensor(Part)); }
+  int64_t getKVHeads() override {
+    return cast<RankedTensorType>(Op.getKey().getType()).getDimSize(2);
+  }
+  Value masked(Value Score, Value Position) override;
+  Value getTensor(unsigned Part) { return Part ? Op.getValue() : Op.getKey(); }
+  Value source(Value Of) { return B.getArgument(skipReshapes(Of)); }
+
+  AttentionOp Op;
+};
+
+/// One of the two forms, by their common operands.
+template <typename OpT, typename EmitterT, OpT (*Find)(const KernelInfo &, std::string &)>
+class AttentionLowering : public GpuLowering {
+public:
+  explicit AttentionLowering(StringRef Name) : Name(Name) {}
+  StringRef getName() const override { return Name; }
+  bool match(const KernelInfo &Kernel, std::string &Reason) const override {
+    OpT Op = Find(Kernel, Reason);
+    if (Op && getSize(Op) > MaxHeadSize) {
+      Reason = "a head has " + std::to_string(getSize(Op)) + " channels, supported are " +
+               std::to_string(MaxHeadSize);
+      return false;
+    }
+    return bool(Op);
+  }
+  GridPlan plan(const KernelInfo &Kernel) const override {
+    std::string Reason;
+    OpT Op = Find(Kernel, Reason);
+    GridPlan Plan;
+    Plan.Blocks = Kernel.getRowCount(Op.getQuery()).ceilDiv(Warps);
+    Plan.Threads = Warps * WarpSize;
+    Plan.SharedBytes = Warps * getSize(Op) * 4;
+    return Plan;
+  }
+  LogicalResult emit(KernelBuilder &B) const override {
+    std::string Reason;
+    EmitterT(B, Find(B.getInfo(), Reason)).emit();
+    return success();
+  }
+
+private:
+  static int64_t getSize(OpT Op) {
+    return cast<RankedTensorType>(Op.getQuery().getType()).getDimSize(3);
+  }
+  StringRef Name;
+};
+
+} // namespace
+
+//===- A query --------------------------------------------------------------------------------===//
+
+/// Queries are numbered as they lie: heads innermost.
+void AttentionEmitter::emit() {
+  Value Item = B.add(B.mul(B.getBlock(), Warps), B.getWarp());
+  B.ifThen(B.lessThan(Item, B.size(Info.getRowCount(Query))), [&] { emitQuery(Item); });
+}
+
+/// The query times the scale, as f32 in shared memory.
+void AttentionEmitter::stageQuery(Value First) {
+  Type Element = nvptx::getElementType(Query);
+  Value Source = B.element(B.getArgument(skipReshapes(Query)), First, Element);
+  B.loopLanes(B.index(getSize()), [&](Value I, int64_t Lanes) {
+    Value Number = B.loadVector(B.element(Source, I, Element), Element, Lanes);
+    B.storeVector(B.mul(Number, B.f32(Scale, Lanes)), stagedAt(I), B.getF32Type());
+  });
+  B.syncWarp();
+}
+
+/// The score of one key, by one thread.
+Value AttentionEmitter::emitScore(Value Position) {
+  Value Key = getPart(0, Position);
+  Type Stored = getPartType(0);
+  Value Score =
+      B.loop(B.index(0), B.index(getSize()), 1, B.f32(0.0, 0), [&](Value I, ValueRange Carried) {
+        Value Number = B.loadScalar(B.element(Key, I, Stored), Stored);
+        Value Of = B.loadScalar(stagedAt(I), B.getF32Type());
+        return Values{B.fma(Of, Number, Carried[0])};
+      })[0];
+  if (Softcap > 0)
+    Score = B.mul(B.f32(Softcap, 0), B.tanh(B.mul(Score, B.f32(1 / Softcap, 0))));
+  return masked(Score, Position);
+}
+
+/// Adds the visible values of the block of keys from `Begin` on, whose weights the threads hold.
+Values AttentionEmitter::addValues(Value Weight, Value Begin, ValueRange Sums) {
+  Value From = B.max(Low, Begin), To = B.min(High, B.add(Begin, WarpSize));
+  Type Stored = getPartType(1);
+  return B.loop(From, To, 1, Sums, [&](Value Position, ValueRange Carried) {
+    Value Factor = B.shuffle(Weight, B.sub(Position, Begin));
+    Value Row = getPart(1, Position);
+    Values Next;
+    for (int64_t J = 0; J < getShare(); ++J) {
+      Value Channel = B.add(B.getLane(), J * WarpSize);
+      // A mask may hide what is in the range.
+      Value Counts = arith::CmpFOp::create(B, arith::CmpFPredicate::UNE, Factor, B.f32(0.0, 0));
+      if (getSize() % WarpSize && J + 1 == getShare())
+        Counts = B.bitAnd(Counts, B.lessThan(Channel, B.index(getSize())));
+      Next.push_back(B.choose(
+          Counts, B.getF32Type(),
+          [&] {
+            Value Number = B.loadScalar(B.element(Row, Channel, Stored), Stored);
+            return B.fma(Factor, Number, Carried[J]);
+          },
+          [&] { return Carried[J]; }));
+    }
+    return Next;
+  });
+}
+
+void AttentionEmitter::emitQuery(Value Item) {
+  Value Heads = B.index(getHeads()), Tokens = B.size(Info.getDims(Query)[1]);
+  Head = B.rem(Item, Heads);
+  Value Row = B.div(Item, Heads);
+  Batch = B.div(Row, Tokens);
+  Token = B.rem(Row, Tokens);
+  KVHead = B.div(Head, getHeads() / getKVHeads());
+  Value First = B.mul(Item, getSize());
+  stageQuery(First);
+  findVisible();
+
+  // Running: maximum, sum of the weights, and the channels of this thread.
+  Values Init(getShare() + 2, B.f32(0.0, 0));
+  Init[0] = hidden();
+  Value Begin = B.mul(B.div(Low, WarpSize), WarpSize);
+  Values Sums = B.loop(Begin, High, WarpSize, Init, [&](Value Block, ValueRange Carried) {
+    Value Position = B.add(Block, B.getLane());
+    Value IsSeen =
+        B.bitAnd(B.lessThan(Position, High), B.lessThan(B.sub(Low, B.index(1)), Position));
+    Value Score = B.choose(
+        IsSeen, B.getF32Type(), [&] { return emitScore(Position); }, [&] { return hidden(); });
+    Value Max = B.max(Carried[0], B.warpMax(Score));
+    // As long as nothing is seen the maximum is -inf, which must not be subtracted from itself.
+    Value Base = B.select(B.equal(Max, hidden()), B.f32(0.0, 0), Max);
+    Value Weight = B.exp(B.sub(Score, Base)), Factor = B.exp(B.sub(Carried[0], Base));
+    Values Next{Max, B.fma(Carried[1], Factor, B.warpSum(Weight))};
+    Values Scaled;
+    for (Value Sum : Carried.drop_front(2))
+      Scaled.push_back(B.mul(Sum, Factor));
+    Next.append(addValues(Weight, Block, Scaled));
+    return Next;
+  });
+  Value IsEmpty = B.equal(Sums[1], B.f32(0.0, 0));
+  Value Factor = B.select(IsEmpty, B.f32(0.0, 0), B.div(B.f32(1.0, 0), Sums[1]));
+  Type To = nvptx::getElementType(Result);
+  for (int64_t J = 0; J < getShare(); ++J) {
+    Value Channel = B.add(B.getLane(), J * WarpSize);
+    B.ifThen(B.lessThan(Channel, B.index(getSize())), [&] {
+      Value At = B.element(B.getResult(0), B.add(First, Channel), To);
+      B.storeScalar(B.mul(Sums[J + 2], Factor), At, To);
+    });
+  }
+}
+
+//===- Over a cache ---------------------------------------------------------------------------===//
+
+void CachedEmitter::findVisible() {
+  Value Past = B.loadIndex(B.getArgument(Op.getPast()), Batch, nvptx::getElementType(Op.getPast()));
+  // A padding token may lie beyond the capacity.
+  High = B.min(B.add(B.add(Past, Token), 1), B.index(Cache.getCapacity()));
+  Low = B.index(0);
+  if (int64_t Window = Op.getWindow())
+    Low = B.max(B.sub(High, B.index(Window)), B.index(0));
+}
+
+Value CachedEmitter::getPart(unsigned Part, Value Position) {
+  Type Stored = getPartType(Part);
+  Value Row =
+      B.bytes(B.getArgument(Op.getCache(), Part), B.mul(Batch, getCacheRowBytes(Cache, Stored)));
+  Value InRow = B.add(B.mul(KVHead, Cache.getCapacity()), Position);
+  return B.element(Row, B.mul(InRow, Cache.getHeadSize()), Stored);
+}
+
+//===- Over tensors ---------------------------------------------------------------------------===//
+
+void TensorEmitter::findVisible() {
+  Low = B.index(0);
+  High = B.size(Info.getDims(Op.getKey())[1]);
+  if (Value Lengths = Op.getLengths())
+    High = B.max(B.min(High, B.loadIndex(source(Lengths), Batch, nvptx::getElementType(Lengths))),
+                 B.index(0));
+  Value Diagonal = B.add(B.sub(High, B.size(Info.getDims(Op.getQuery())[1])), Token);
+  if (int64_t Window = Op.getCausal() ? Op.getWindow() : 0)
+    Low = B.max(B.sub(Diagonal, B.index(Window - 1)), B.index(0));
+  if (Op.getCausal())
+    High = B.min(High, B.add(Diagonal, 1));
+}
+
+Value TensorEmitter::getPart(unsigned Part, Value Position) {
+  Value Of = getTensor(Part);
+  auto Dim = [&](unsigned Axis) { return B.size(Info.getDims(Of)[Axis]); };
+  Value Row = B.add(B.mul(Batch, Dim(1)), Position);
+  Value Index = B.mul(B.add(B.mul(Row, Dim(2)), KVHead), Dim(3));
+  return B.element(source(Of), Index, nvptx::getElementType(Of));
+}
+
+Value TensorEmitter::masked(Value Score, Value Position) {
+  Value Mask = Op.getMask();
+  if (!Mask)
+    return Score;
+  // Broadcast to [batch, heads, tokens, context].
+  Value At[] = {Batch, Head, Token, Position};
+  ArrayRef<AffineExpr> Dims = Info.getDims(Mask);
+  Value Index = B.index(0);
+  for (auto [Axis, Size] : llvm::enumerate(Dims))
+    if (Size != Info.constant(1))
+      Index = B.add(B.mul(Index, B.size(Size)), At[4 - Dims.size() + Axis]);
+  Type Element = nvptx::getElementType(Mask);
+  Value Number = B.loadScalar(B.element(source(Mask), Index, Element), Element);
+  if (Element.isInteger(1))
+    return B.select(Number, Score, B.f32(-std::numeric_limits<double>::infinity(), 0));
+  return B.add(Score, Number);
+}
+
+namespace qopt::nvptx {
+void registerAttentionLowerings(GpuLoweringRegistry &Registry) {
+  using Cached = AttentionLowering<CachedAttentionOp, CachedEmitter, codegen::findCachedAttention>;
+  using Tensor = AttentionLowering<AttentionOp, TensorEmitter, codegen::findAttention>;
+  Registry.add(std::make_unique<Cached>("attention"));
+  Registry.add(std::make_unique<Tensor>("tensor-attention"));
+}
+} // namespace qopt::nvptx

@@ -1,0 +1,336 @@
+// Contractions with any stored weight, correct first. A block computes one panel of 32 outputs of
+// one segment for a tile of rows; kernels for particular types win over this one.
+//
+//   staging   the block copies the tile's rows, normalised or chosen where they must be, to shared
+//             memory as f32 [inputs][rows]
+//   products  the warps share the groups of inputs that have one scale; a thread holds the sums of
+//             one output for all rows, so that each weight is decoded once
+//   epilogue  the warps' sums are added in their order, and what fusion put behind the contractions
+//             is evaluated element by element
+//
+// The order of a row's sums depends neither on the number of rows nor on the tile.
+#include "qopt/Targets/Common/ContractionForm.h"
+#include "qopt/Targets/Common/ElementReader.h"
+#include "qopt/Targets/Common/NormRow.h"
+#include "qopt/Targets/Common/PanelWeight.h"
+#include "qopt/Targets/NVPTX/KernelBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::nvptx;
+using codegen::ContractionForm;
+using codegen::ElementReader;
+using codegen::PanelWeight;
+using codegen::Segment;
+
+using Values = KernelBuilder::Values;
+
+static constexpr int64_t Warps = 4;
+/// Outputs of a panel: one for each thread of a warp.
+static constexpr int64_t PanelRows = WarpSize;
+static constexpr int64_t MaxTileRows = 8;
+/// What every chip gives a block.
+static constexpr int64_t MaxSharedBytes = 96 << 10;
+/// Inputs of floats that are shared out like groups.
+static constexpr int64_t FloatGroup = 32;
+
+namespace {
+
+struct TiledContraction {
+  ContractionForm Form;
+  /// Rows of a tile, and where the warps' sums begin in shared memory, as f32
+  /// [warps][linears][rows][32].
+  int64_t TileRows = 0, SumsOffset = 0, SharedBytes = 0;
+
+  static std::optional<TiledContraction> get(const KernelInfo &Info, std::string &Reason);
+  int64_t getPanels() const {
+    int64_t Panels = 0;
+    for (const Segment &Segment : Form.Segments)
+      Panels += llvm::divideCeil(Segment.Outputs, PanelRows);
+    return Panels;
+  }
+  /// Staged inputs; whole words of codes are decoded, also where the last one reaches beyond.
+  int64_t getStagedInputs() const { return llvm::alignTo(Form.Inputs, 8); }
+};
+
+class ContractionEmitter {
+public:
+  ContractionEmitter(KernelBuilder &B, const TiledContraction &Tiled)
+      : B(B), Info(B.getInfo()), Tiled(Tiled), Form(Tiled.Form) {}
+  LogicalResult emit();
+
+private:
+  void stage(Value Rows);
+  void emitTile(const Segment &Segment, Value Panel, Value FirstRow, int64_t Rows);
+  Values multiply(LinearOp Linear, Value Panel, Value FirstRow, int64_t Rows);
+  Values multiplyFloats(const PanelWeight &Weight, Value Panel, Value FirstRow, ValueRange Zero);
+  Values multiplyCodes(const PanelWeight &Weight, Value Panel, Value FirstRow, ValueRange Zero);
+  Values addWord(const PanelWeight &Weight, Value Word, Value Zero, Value First, Value End,
+                 Value FirstRow, ValueRange Sums);
+  void emitEpilogue(const Segment &Segment, Value Panel, Value FirstRow, int64_t Rows);
+  Value emitInput(Value Input, Value Row);
+  Value getSum(unsigned Linear, Value Warp, Value Row, Value Output);
+  Values addProducts(Value Factor, Value Input, Value FirstRow, ValueRange Sums);
+
+  KernelBuilder &B;
+  const KernelInfo &Info;
+  const TiledContraction &Tiled;
+  const ContractionForm &Form;
+  /// The first row of the block's tile.
+  Value TileStart;
+  LogicalResult Status = success();
+};
+
+class ContractionLowering : public GpuLowering {
+public:
+  StringRef getName() const override { return "contraction"; }
+  bool match(const KernelInfo &Kernel, std::string &Reason) const override {
+    return TiledContraction::get(Kernel, Reason).has_value();
+  }
+  GridPlan plan(const KernelInfo &Kernel) const override {
+    std::string Reason;
+    auto Tiled = *TiledContraction::get(Kernel, Reason);
+    GridPlan Plan;
+    Plan.Blocks = Tiled.Form.getRows(Kernel).ceilDiv(Tiled.TileRows) * Tiled.getPanels();
+    Plan.Threads = Warps * WarpSize;
+    Plan.SharedBytes = Tiled.SharedBytes;
+    return Plan;
+  }
+  LogicalResult emit(KernelBuilder &B) const override {
+    std::string Reason;
+    auto Tiled = TiledContraction::get(B.getInfo(), Reason);
+    return ContractionEmitter(B, *Tiled).emit();
+  }
+};
+
+} // namespace
+
+std::optional<TiledContraction> TiledContraction::get(const KernelInfo &Info, std::string &Reason) {
+  auto Form = ContractionForm::get(Info, Reason);
+  if (!Form)
+    return std::nullopt;
+  for (const Segment &Segment : Form->Segments)
+    for (LinearOp Linear : Segment.Linears) {
+      auto Layout = Info.getLayout(Linear.getWeight());
+      auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout);
+      if (Layout && (!Panels || Panels.getRows() != PanelRows)) {
+        Reason = "a weight does not lie in panels of 32 rows";
+        return std::nullopt;
+      }
+    }
+  TiledContraction Tiled;
+  Tiled.Form = std::move(*Form);
+  int64_t StagedRow = Tiled.getStagedInputs() * 4,
+          SumsOfRow = Warps * int64_t(Tiled.Form.getMaxLinears()) * PanelRows * 4;
+  Tiled.TileRows = MaxTileRows;
+  while (Tiled.TileRows && Tiled.TileRows * (StagedRow + SumsOfRow) > MaxSharedBytes)
+    Tiled.TileRows /= 2;
+  if (!Tiled.TileRows) {
+    Reason =
+        "a row of " + std::to_string(Tiled.Form.Inputs) + " inputs does not fit into shared memory";
+    return std::nullopt;
+  }
+  Tiled.SumsOffset = Tiled.TileRows * StagedRow;
+  Tiled.SharedBytes = Tiled.TileRows * (StagedRow + SumsOfRow);
+  return Tiled;
+}
+
+/// Neighbouring blocks read the same rows and other panels.
+LogicalResult ContractionEmitter::emit() {
+  Value Panel = B.rem(B.getBlock(), Tiled.getPanels());
+  TileStart = B.mul(B.div(B.getBlock(), Tiled.getPanels()), Tiled.TileRows);
+  Value Rows = B.min(B.sub(B.size(Form.getRows(Info)), TileStart), B.index(Tiled.TileRows));
+  stage(Rows);
+  B.syncBlock();
+  int64_t First = 0;
+  for (const Segment &Segment : Form.Segments) {
+    int64_t Panels = llvm::divideCeil(Segment.Outputs, PanelRows);
+    Value Mine = B.sub(Panel, B.index(First));
+    Value IsMine = B.bitAnd(B.lessThan(B.index(-1), Mine), B.lessThan(Mine, B.index(Panels)));
+    B.ifThen(IsMine, [&] {
+      auto OneByOne = [&] {
+        B.loop(B.index(0), Rows, 1, [&](Value Row) { emitTile(Segment, Mine, Row, 1); });
+      };
+      if (Tiled.TileRows == 1)
+        return OneByOne();
+      B.ifThenElse(
+          B.equal(Rows, B.index(Tiled.TileRows)),
+          [&] { emitTile(Segment, Mine, B.index(0), Tiled.TileRows); }, OneByOne);
+    });
+    First += Panels;
+  }
+  return Status;
+}
+
+//===- Staging --------------------------------------------------------------------------------===//
+
+/// Input `Input` of row `Row` of the tile, in shared memory.
+Value ContractionEmitter::emitInput(Value Input, Value Row) {
+  return B.element(B.shared(0), B.add(B.mul(Input, Tiled.TileRows), Row), B.getF32Type());
+}
+
+void ContractionEmitter::stage(Value Rows) {
+  B.setTeam(KernelBuilder::Team::Block);
+  B.loop(B.index(0), Rows, 1, [&](Value Row) {
+    Value Source = emitSourceRow(B, Form, B.add(TileStart, Row));
+    emitNormRow(
+        B, Form.Norm, Source, nvptx::getElementType(Form.Source), B.index(Form.Inputs),
+        [&](Value I, Value Number) { B.storeVector(Number, emitInput(I, Row), B.getF32Type()); });
+    B.loopLanes(B.index(Tiled.getStagedInputs() - Form.Inputs), [&](Value I, int64_t Lanes) {
+      B.storeVector(B.f32(0.0, Lanes), emitInput(B.add(I, Form.Inputs), Row), B.getF32Type());
+    });
+  });
+}
+
+//===- Products -------------------------------------------------------------------------------===//
+
+/// Sums + Factor * input `Input` of every row.
+Values ContractionEmitter::addProducts(Value Factor, Value Input, Value FirstRow, ValueRange Sums) {
+  Values Next;
+  for (auto [Row, Sum] : llvm::enumerate(Sums)) {
+    Value X = B.loadScalar(emitInput(Input, B.add(FirstRow, int64_t(Row))), B.getF32Type());
+    Next.push_back(B.fma(Factor, X, Sum));
+  }
+  return Next;
+}
+
+Values ContractionEmitter::multiplyFloats(const PanelWeight &Weight, Value Panel, Value FirstRow,
+                                          ValueRange Zero) {
+  Type Element = Weight.getElementType();
+  Value Start = B.mul(B.getWarp(), FloatGroup), Inputs = B.index(Form.Inputs);
+  return B.loop(Start, Inputs, FloatGroup * Warps, Zero, [&](Value First, ValueRange Outer) {
+    Value End = B.min(B.add(First, FloatGroup), Inputs);
+    return B.loop(First, End, 1, Outer, [&](Value Input, ValueRange Sums) {
+      Value At = B.add(B.mul(Input, PanelRows), B.getLane());
+      Value Factor = B.loadScalar(B.element(Panel, At, Element), Element);
+      return addProducts(Factor, Input, FirstRow, Sums);
+    });
+  });
+}
+
+/// Eight codes, of the inputs from `First` on; those from `End` on read as zero.
+Values ContractionEmitter::addWord(const PanelWeight &Weight, Value Word, Value Zero, Value First,
+                                   Value End, Value FirstRow, ValueRange Sums) {
+  auto Constant = [&](int64_t Number) { return B.i32(Number, 0); };
+  // The next group's inputs may be infinite, and infinity times zero is not zero.
+  bool Reaches = Weight.getGroup() % 8 != 0 && Weight.getGroups() > 1;
+  Values Next(Sums);
+  for (int64_t J = 0; J < 8; ++J) {
+    Value Top = B.shl(Word, Constant(28 - 4 * J));
+    Value Code = Weight.hasZeroPoint() ? B.shr(Top, Constant(28)) : B.sar(Top, Constant(28));
+    Value Factor = B.toFloat(Zero ? B.sub(Code, Zero) : Code);
+    Value Input = B.add(First, J);
+    if (!Reaches || J == 0) {
+      Next = addProducts(Factor, Input, FirstRow, Next);
+      continue;
+    }
+    Values Added = addProducts(Factor, B.min(Input, B.sub(End, B.index(1))), FirstRow, Next);
+    for (auto [Old, New] : llvm::zip_equal(Next, Added))
+      Old = B.select(B.lessThan(Input, End), New, Old);
+  }
+  return Next;
+}
+
+Values ContractionEmitter::multiplyCodes(const PanelWeight &Weight, Value Panel, Value FirstRow,
+                                         ValueRange Zero) {
+  Type I32 = B.getI32Type(), I8 = B.getI8Type();
+  Type ScaleType = Weight.getStored().getScaleType();
+  int64_t Group = Weight.getGroup();
+  return B.loop(
+      B.getWarp(), B.index(Weight.getGroups()), Warps, Zero, [&](Value G, ValueRange Totals) {
+        Value First = B.mul(G, Group);
+        Value End = B.min(B.add(First, Group), B.index(Form.Inputs)), Count = B.sub(End, First);
+        Value Codes = B.bytes(Panel, B.mul(G, Weight.getGroupBytes()));
+        Value CodeBytes = Weight.isNibbles() ? B.mul(B.ceilDiv(Count, 8), 4 * PanelRows)
+                                             : B.mul(Count, PanelRows);
+        Value Scales = B.bytes(Codes, CodeBytes);
+        Value Scale = B.loadScalar(B.element(Scales, B.getLane(), ScaleType), ScaleType);
+        Value ZeroPoint;
+        if (Weight.hasZeroPoint()) {
+          Value At = B.add(B.getLane(), PanelRows * getElementBytes(ScaleType));
+          ZeroPoint = arith::ExtUIOp::create(B, I32, B.loadRaw(B.bytes(Scales, At), I8));
+        }
+        Values Sums;
+        if (Weight.isNibbles())
+          Sums = B.loop(B.index(0), B.ceilDiv(Count, 8), 1, Zero, [&](Value I, ValueRange Carried) {
+            Value At = B.add(B.mul(I, PanelRows), B.getLane());
+            Value Word = B.loadRaw(B.element(Codes, At, I32), I32);
+            return addWord(Weight, Word, ZeroPoint, B.add(First, B.mul(I, 8)), End, FirstRow,
+                           Carried);
+          });
+        else
+          Sums = B.loop(B.index(0), Count, 1, Zero, [&](Value I, ValueRange Carried) {
+            Value At = B.add(B.mul(I, PanelRows), B.getLane());
+            Value Byte = B.loadRaw(B.bytes(Codes, At), I8);
+            Value Code = ZeroPoint ? B.sub(arith::ExtUIOp::create(B, I32, Byte), ZeroPoint)
+                                   : Value(arith::ExtSIOp::create(B, I32, Byte));
+            return addProducts(B.toFloat(Code), B.add(First, I), FirstRow, Carried);
+          });
+        Values Next;
+        for (auto [Sum, Total] : llvm::zip_equal(Sums, Totals))
+          Next.push_back(B.fma(Scale, Sum, Total));
+        return Next;
+      });
+}
+
+/// This warp's sums of this thread's output, for rows from `FirstRow` on.
+Values ContractionEmitter::multiply(LinearOp Linear, Value Panel, Value FirstRow, int64_t Rows) {
+  PanelWeight Weight(cast<RankedTensorType>(Linear.getWeight().getType()), PanelRows);
+  Value Begin = B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
+  Values Zero(Rows, B.f32(0.0, 0));
+  return Weight.isStored() ? multiplyCodes(Weight, Begin, FirstRow, Zero)
+                           : multiplyFloats(Weight, Begin, FirstRow, Zero);
+}
+
+//===- Epilogue -------------------------------------------------------------------------------===//
+
+Value ContractionEmitter::getSum(unsigned Linear, Value Warp, Value Row, Value Output) {
+  Value Index = B.add(B.mul(Warp, int64_t(Form.getMaxLinears())), int64_t(Linear));
+  Index = B.add(B.mul(Index, Tiled.TileRows), Row);
+  return B.element(B.shared(Tiled.SumsOffset), B.add(B.mul(Index, PanelRows), Output),
+                   B.getF32Type());
+}
+
+void ContractionEmitter::emitTile(const Segment &Segment, Value Panel, Value FirstRow,
+                                  int64_t Rows) {
+  for (auto [I, Linear] : llvm::enumerate(Segment.Linears)) {
+    Values Sums = multiply(Linear, Panel, FirstRow, Rows);
+    for (auto [Row, Sum] : llvm::enumerate(Sums))
+      B.storeScalar(Sum, getSum(I, B.getWarp(), B.index(Row), B.getLane()), B.getF32Type());
+  }
+  B.syncBlock();
+  emitEpilogue(Segment, Panel, FirstRow, Rows);
+  B.syncBlock();
+}
+
+void ContractionEmitter::emitEpilogue(const Segment &Segment, Value Panel, Value FirstRow,
+                                      int64_t Rows) {
+  B.setTeam(KernelBuilder::Team::Block);
+  B.loopLanes(B.index(Rows * PanelRows), [&](Value I, int64_t) {
+    Value Row = B.div(I, PanelRows), InPanel = B.rem(I, PanelRows);
+    Value Output = B.add(B.mul(Panel, PanelRows), InPanel);
+    B.ifThen(B.lessThan(Output, B.index(Segment.Outputs)), [&] {
+      ElementReader Reader(B);
+      for (auto [Number, Linear] : llvm::enumerate(Segment.Linears)) {
+        Value Sum;
+        for (int64_t Warp = 0; Warp < Warps; ++Warp) {
+          Value Part = B.loadScalar(getSum(Number, B.index(Warp), Row, InPanel), B.getF32Type());
+          Sum = Sum ? B.add(Sum, Part) : Part;
+        }
+        Reader.define(Linear->getResult(0), Sum);
+      }
+      Value M = B.add(B.add(TileStart, FirstRow), Row);
+      for (unsigned Result : Segment.Results)
+        if (failed(Reader.store(Result, B.add(B.mul(M, Segment.Outputs), Output))))
+          Status = failure();
+    });
+  });
+}
+
+namespace qopt::nvptx {
+void registerContractionLowerings(GpuLoweringRegistry &Registry) {
+  Registry.add(std::make_unique<ContractionLowering>());
+}
+} // namespace qopt::nvptx

@@ -1,0 +1,160 @@
+// An NVIDIA GPU as a target: layouts, grids, and one PTX module for all kernels.
+#include "qopt/Targets/NVPTX.h"
+
+#include "Emit/PtxModule.h"
+#include "qopt/Targets/NVPTX/CacheLayout.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::nvptx;
+
+// "a": the instructions that only this chip has. PTX 8.0 is what drivers for CUDA 12.0 know.
+static constexpr Chip Chips[] = {
+    {"sm80", "sm_80", "+ptx80", 163 << 10},   {"sm86", "sm_86", "+ptx80", 99 << 10},
+    {"sm89", "sm_89", "+ptx84", 99 << 10},    {"sm90", "sm_90a", "+ptx80", 227 << 10},
+    {"sm100", "sm_100", "+ptx86", 227 << 10}, {"sm120", "sm_120", "+ptx87", 99 << 10},
+};
+
+ArrayRef<Chip> nvptx::getChips() { return Chips; }
+
+static std::vector<std::function<std::unique_ptr<GpuLowering>()>> &pluginLowerings() {
+  // Never destroyed: the plugin's code may be gone by then.
+  static auto *Makers = new std::vector<std::function<std::unique_ptr<GpuLowering>()>>();
+  return *Makers;
+}
+
+void nvptx::registerGpuLowering(std::function<std::unique_ptr<GpuLowering>()> Make) {
+  pluginLowerings().push_back(std::move(Make));
+}
+
+namespace {
+class NvptxTarget : public Target {
+public:
+  explicit NvptxTarget(const Chip &Chip) : TheChip(Chip) {
+    registerAllGpuLowerings(Lowerings);
+    for (const auto &Make : pluginLowerings())
+      Lowerings.add(Make());
+  }
+
+  StringRef getName() const override { return TheChip.Target; }
+  qkernel::WeightLayoutInterface
+  chooseLayout(WeightOp Weight,
+               ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const override;
+  std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const override {
+    return {nvptx::getCacheRowBytes(Cache, Cache.getKey()),
+            nvptx::getCacheRowBytes(Cache, Cache.getValue())};
+  }
+  FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
+  ArrayRef<llvm::StringLiteral> getForms() const override {
+    static constexpr llvm::StringLiteral Forms[] = {"ptx"};
+    return Forms;
+  }
+  FailureOr<CompiledModule> compile(ModuleOp Module, StringRef Form) const override;
+
+private:
+  LogicalResult emitKernel(qkernel::KernelOp Kernel, ModuleOp Code, CompiledModule &Result) const;
+
+  const Chip &TheChip;
+  GpuLoweringRegistry Lowerings;
+};
+} // namespace
+
+/// Whether an argument is the matrix of a contraction.
+static bool isMatrix(qkernel::KernelOp Kernel, unsigned Argument) {
+  Value Read = Kernel.getBody().front().getArgument(Argument);
+  return llvm::any_of(Read.getUsers(), [&](Operation *User) {
+    return isa<LinearOp>(User) && User->getOperand(1) == Read;
+  });
+}
+
+qkernel::WeightLayoutInterface
+NvptxTarget::chooseLayout(WeightOp Weight,
+                          ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const {
+  auto Ty = cast<RankedTensorType>(Weight.getType());
+  bool WantsPanels =
+      getStoredElementType(Ty) ||
+      (isa<FloatType>(Ty.getElementType()) &&
+       llvm::any_of(Readers, [](auto &Reader) { return isMatrix(Reader.first, Reader.second); }));
+  if (Ty.getRank() == 2 && WantsPanels)
+    return qkernel::PanelLayoutAttr::get(Weight->getContext(), WarpSize);
+  return qkernel::PlainLayoutAttr::get(Weight->getContext());
+}
+
+FailureOr<KernelPlan> NvptxTarget::planKernel(qkernel::KernelOp Kernel) const {
+  auto Info = KernelInfo::get(Kernel);
+  if (failed(Info))
+    return failure();
+  auto Lowering = Lowerings.choose(*Info, TheChip.Target);
+  if (failed(Lowering))
+    return failure();
+  GridPlan Grid = (*Lowering)->plan(*Info);
+  if (Grid.SharedBytes > TheChip.SharedBytes)
+    return Kernel.emitError() << "lowering '" << (*Lowering)->getName() << "' needs "
+                              << Grid.SharedBytes << " bytes of shared memory, "
+                              << TheChip.Architecture << " has " << TheChip.SharedBytes;
+  KernelPlan Plan;
+  Plan.Lowering = (*Lowering)->getName().str();
+  Plan.Items = Grid.Blocks;
+  Plan.ScratchBytes = Info->constant(0);
+  Plan.Tables = std::move(Grid.Tables);
+  return Plan;
+}
+
+/// Buffers of a kernel as a launch passes them.
+static unsigned countBuffers(const KernelInfo &Info, const GridPlan &Grid) {
+  return Info.getTableBuffer(Grid.Tables.size());
+}
+
+LogicalResult NvptxTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
+                                      CompiledModule &Result) const {
+  auto Info = KernelInfo::get(Kernel);
+  if (failed(Info))
+    return failure();
+  auto Lowering = Lowerings.choose(*Info, TheChip.Target);
+  if (failed(Lowering))
+    return failure();
+  GridPlan Grid = (*Lowering)->plan(*Info);
+  std::string Symbol = (Kernel.getSymName() + "_" + TheChip.Architecture).str();
+  LLVM::LLVMFuncOp Function = createKernelFunction(Code, Symbol, countBuffers(*Info, Grid),
+                                                   getSymbols(Kernel).size(), Grid.Threads);
+  KernelBuilder Builder(*Info, Grid.Threads, Function);
+  if (failed((*Lowering)->emit(Builder)))
+    return failure();
+  Result.Variants[Kernel.getSymName()].push_back(
+      {TheChip.Architecture.str(), Symbol, Grid.Threads, Grid.SharedBytes});
+  return success();
+}
+
+FailureOr<CompiledModule> NvptxTarget::compile(ModuleOp Module, StringRef Form) const {
+  Module.getContext()
+      ->loadDialect<arith::ArithDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect,
+                    LLVM::LLVMDialect, NVVM::NVVMDialect>();
+  CompiledModule Result;
+  OwningOpRef<ModuleOp> Code = ModuleOp::create(UnknownLoc::get(Module.getContext()));
+  for (auto Kernel : Module.getOps<qkernel::KernelOp>())
+    if (failed(emitKernel(Kernel, *Code, Result)))
+      return failure();
+  auto Ptx = compileToPtx(*Code, TheChip);
+  if (failed(Ptx))
+    return failure();
+  Result.Files.push_back({"kernels.ptx", *Ptx});
+  std::optional<std::string> Assembler = Form == "ptx" ? std::nullopt : findAssembler();
+  if (!Assembler)
+    return Result;
+  auto Cubin = assemble(*Code, TheChip, *Assembler, *Ptx);
+  if (failed(Cubin))
+    return failure();
+  Result.Files.push_back({"kernels.cubin", std::move(*Cubin)});
+  return Result;
+}
+
+std::unique_ptr<Target> qopt::createNvptxTarget(const Chip &Chip) {
+  return std::make_unique<NvptxTarget>(Chip);
+}
