@@ -39,6 +39,10 @@ config.substitutions += [
 # `REQUIRES:` words. Every test passes without them; with them it tries more.
 if config.has_compiler:
     config.available_features.add("compiler")
+if config.ptxas:
+    config.available_features.add("ptxas")
+elif config.has_compiler and os.environ.get("QOPT_CI"):
+    lit_config.fatal("there is no ptxas, and this is a run that must not skip its tests: pip install -r python/requirements.txt")
 if os.path.isdir(shared_models):
     config.available_features.add("shared-models")
 if sys.platform == "linux":

@@ -51,6 +51,10 @@ public:
     return {nvptx::getCacheRowBytes(Cache, Cache.getKey()),
             nvptx::getCacheRowBytes(Cache, Cache.getValue())};
   }
+  std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position, int64_t Head,
+                                              int64_t Channel) const override {
+    return nvptx::getCacheElement(Cache, Position, Head, Channel);
+  }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
   ArrayRef<llvm::StringLiteral> getForms() const override {
     static constexpr llvm::StringLiteral Forms[] = {"ptx"};

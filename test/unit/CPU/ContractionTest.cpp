@@ -47,7 +47,7 @@ void runLinear(const Linear &Case) {
                                    X, rows(Case.K), W, Y, Symbols);
   KernelTester Tester(Text, Rows);
   Tester.weights({1}).budget("linear", Case.Budget).run();
-  EXPECT_EQ(Tester.getLowering(), "contraction");
+  Tester.expectCpuLowering("contraction");
 }
 
 } // namespace
@@ -176,5 +176,9 @@ TEST(Contraction, LastTokens) {
       qkernel.yield %0 : tensor<?x2x35xf32>
     })",
                                    rows(24), Symbols);
-  KernelTester(Text, {3, 5}).weights({3}).integers(1, {5, 1, 3}).budget("linear", "after a norm").run();
+  KernelTester(Text, {3, 5})
+      .weights({3})
+      .integers(1, {5, 1, 3})
+      .budget("linear", "after a norm")
+      .run();
 }

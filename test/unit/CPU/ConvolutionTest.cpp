@@ -77,7 +77,7 @@ void runConv(const Conv &Case) {
   if (Case.Weight != "f64")
     Tester.weights({1});
   Tester.budget("conv", Case.Budget).run();
-  EXPECT_EQ(Tester.getLowering(), Case.Lowering);
+  Tester.expectCpuLowering(Case.Lowering);
 }
 
 } // namespace
@@ -225,7 +225,7 @@ TEST(Convolution, Epilogue) {
                                    Symbols);
   KernelTester Tester(Text, std::vector<std::vector<int64_t>>{{1, 1}, {3, 1}});
   Tester.weights({1}).budget("conv", "f32").checkBytes().run();
-  EXPECT_EQ(Tester.getLowering(), "convolution");
+  Tester.expectCpuLowering("convolution");
 }
 
 TEST(Pool, KindsStridesAndPadding) {
@@ -254,7 +254,7 @@ TEST(Pool, KindsStridesAndPadding) {
       SCOPED_TRACE(Text);
       KernelTester Tester(Text, {2, 1});
       Tester.run();
-      EXPECT_EQ(Tester.getLowering(), "pool");
+      Tester.expectCpuLowering("pool");
     }
 }
 
@@ -268,7 +268,7 @@ TEST(Pool, Flattened) {
                                    Symbols);
   KernelTester Tester(Text, {2, 1});
   Tester.run();
-  EXPECT_EQ(Tester.getLowering(), "pool");
+  Tester.expectCpuLowering("pool");
 }
 
 TEST(Pool, NaNAndLines) {
@@ -294,7 +294,7 @@ TEST(Generic, PadAndPoolTogether) {
                                    Symbols);
   KernelTester Tester(Text, {2, 1});
   Tester.run();
-  EXPECT_EQ(Tester.getLowering(), "generic");
+  Tester.expectCpuLowering("generic");
 }
 
 TEST(Generic, PadIntegersAndShortFloats) {

@@ -3,7 +3,7 @@
 #include "qopt/Analysis/DimAnalysis.h"
 #include "qopt/Analysis/WeightPacker.h"
 #include "qopt/Pipelines/Register.h"
-#include "qopt/Targets/CPU/CacheLayout.h"
+#include "qopt/Targets/Common/KernelBuilder.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -12,15 +12,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::test;
-
-using Function = void (*)(int64_t, int64_t, void *const *, const int64_t *, void *);
+using codegen::getElementBytes;
 
 Budget test::getBudget(StringRef Operation, StringRef Types) {
   if (const Budget *Found = findBudget(Operation, Types, "cpu"))
@@ -41,15 +39,6 @@ GuardedBuffer::GuardedBuffer(size_t Size, unsigned char Fill) : Bytes(Size) {
 GuardedBuffer::~GuardedBuffer() {
   if (Map)
     munmap(Map, MapSize);
-}
-
-bool test::hasIsa(StringRef Name) {
-  if (Name == "avx512")
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (Name == "avx2")
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return true;
 }
 
 KernelTester::KernelTester(std::string Text, std::vector<std::vector<int64_t>> SymbolValues)
@@ -135,7 +124,7 @@ ReferenceValue KernelTester::randomInput(Type Ty, unsigned Argument) {
 
 static void appendNumber(std::string &Bytes, Type Element, const ReferenceTensor &Tensor,
                          int64_t I) {
-  int64_t Width = cpu::getElementBytes(Element);
+  int64_t Width = getElementBytes(Element);
   uint64_t Bits;
   if (auto Float = dyn_cast<FloatType>(Element)) {
     APFloat Number(Tensor.getFloat(I));
@@ -149,12 +138,12 @@ static void appendNumber(std::string &Bytes, Type Element, const ReferenceTensor
 }
 
 /// A matrix in panels, by the packer that writes artefacts.
-static std::string packPanels(const ReferenceTensor &Tensor) {
+static std::string packPanels(const ReferenceTensor &Tensor, int64_t PanelRows) {
   int64_t Rows = Tensor.getDim(0), Columns = Tensor.getDim(1);
   auto Stored = getStoredElementType(Tensor.getType());
   std::string Bytes;
-  for (int64_t First = 0; First < Rows; First += cpu::PanelRows) {
-    int64_t Count = std::min<int64_t>(cpu::PanelRows, Rows - First);
+  for (int64_t First = 0; First < Rows; First += PanelRows) {
+    int64_t Count = std::min<int64_t>(PanelRows, Rows - First);
     std::vector<char> Panel;
     if (Stored) {
       QuantizedRows Quantized;
@@ -168,13 +157,12 @@ static std::string packPanels(const ReferenceTensor &Tensor) {
             Quantized.ZeroPoints[R * Quantized.Groups + G] = Tensor.getZeroPoint(First + R, G);
         }
       }
-      Panel = packCodePanel(Stored, Quantized, cpu::PanelRows);
+      Panel = packCodePanel(Stored, Quantized, PanelRows);
     } else {
       std::vector<float> Values;
       for (int64_t I = 0; I < Count * Columns; ++I)
         Values.push_back(Tensor.getFloat(First * Columns + I));
-      Panel =
-          packFloatPanel(Tensor.getElementType(), Values.data(), Count, Columns, cpu::PanelRows);
+      Panel = packFloatPanel(Tensor.getElementType(), Values.data(), Count, Columns, PanelRows);
     }
     Bytes.append(Panel.begin(), Panel.end());
   }
@@ -184,8 +172,8 @@ static std::string packPanels(const ReferenceTensor &Tensor) {
 std::string KernelTester::packInput(unsigned Argument) {
   const ReferenceTensor &Tensor = Inputs[Argument].getTensor();
   auto Layout = Kernel.getArgAttrOfType<qkernel::WeightLayoutInterface>(Argument, "qkernel.layout");
-  if (isa_and_nonnull<qkernel::PanelLayoutAttr>(Layout)) {
-    std::string Bytes = packPanels(Tensor);
+  if (auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout)) {
+    std::string Bytes = packPanels(Tensor, Panels.getRows());
     EXPECT_EQ(int64_t(Bytes.size()), Layout.getByteSize(Tensor.getType()));
     return Bytes;
   }
@@ -195,19 +183,17 @@ std::string KernelTester::packInput(unsigned Argument) {
   return Bytes;
 }
 
-static void forCache(KVCacheType Ty, int64_t Batch,
-                     function_ref<void(int64_t Row, int64_t Position, int64_t Head, int64_t Channel,
-                                       int64_t KeyByte, int64_t ValueByte)>
-                         Body) {
+void KernelTester::forCache(KVCacheType Ty, int64_t Batch, CacheBody Body) {
+  auto [KeyRow, ValueRow] = Machine->getTarget().getCacheRowBytes(Ty);
+  auto [Keys, Values] = Machine->getTarget().getCacheLayout(Ty);
   for (int64_t Row = 0; Row < Batch; ++Row)
     for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
       for (int64_t Position = 0; Position < Ty.getCapacity(); ++Position)
         for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
-          int64_t Key = cpu::getKeyLayout(Ty).element(Position, Head, Channel);
-          int64_t Value = cpu::getValueLayout(Ty).element(Position, Head, Channel);
-          Body(Row, Position, Head, Channel,
-               Row * cpu::getKeyRowBytes(Ty) + Key * cpu::getElementBytes(Ty.getKey()),
-               Row * cpu::getValueRowBytes(Ty) + Value * cpu::getElementBytes(Ty.getValue()));
+          int64_t Key = Keys.element(Position, Head, Channel);
+          int64_t Value = Values.element(Position, Head, Channel);
+          Body(Row, Position, Head, Channel, Row * KeyRow + Key * getElementBytes(Ty.getKey()),
+               Row * ValueRow + Value * getElementBytes(Ty.getValue()));
         }
 }
 
@@ -221,7 +207,7 @@ static uint64_t encode(Type Element, double Value) {
 
 static double decode(Type Element, const char *Bytes) {
   uint64_t Bits = 0;
-  memcpy(&Bits, Bytes, cpu::getElementBytes(Element));
+  memcpy(&Bits, Bytes, getElementBytes(Element));
   if (auto Float = dyn_cast<FloatType>(Element)) {
     APFloat Number(Float.getFloatSemantics(), APInt(Float.getWidth(), Bits));
     bool Loses;
@@ -244,17 +230,17 @@ std::vector<GuardedBuffer> KernelTester::makeBuffers() {
     const ReferenceCache &Cache = Inputs[I].getCache();
     KVCacheType Ty = Cache.getType();
     // What was never written is NaN here: nobody may look at it.
-    GuardedBuffer Keys(Cache.getBatch() * cpu::getKeyRowBytes(Ty), 0xff),
-        Values(Cache.getBatch() * cpu::getValueRowBytes(Ty), 0xff);
+    auto [KeyRow, ValueRow] = Machine->getTarget().getCacheRowBytes(Ty);
+    GuardedBuffer Keys(Cache.getBatch() * KeyRow, 0xff), Values(Cache.getBatch() * ValueRow, 0xff);
     forCache(Ty, Cache.getBatch(),
              [&](int64_t Row, int64_t Position, int64_t Head, int64_t Channel, int64_t Key,
                  int64_t Value) {
                if (!Cache.isWritten(Row, Position))
                  return;
                uint64_t Bits = encode(Ty.getKey(), Cache.getKey(Row, Position, Head, Channel));
-               memcpy(Keys.data() + Key, &Bits, cpu::getElementBytes(Ty.getKey()));
+               memcpy(Keys.data() + Key, &Bits, getElementBytes(Ty.getKey()));
                Bits = encode(Ty.getValue(), Cache.getValue(Row, Position, Head, Channel));
-               memcpy(Values.data() + Value, &Bits, cpu::getElementBytes(Ty.getValue()));
+               memcpy(Values.data() + Value, &Bits, getElementBytes(Ty.getValue()));
              });
     Buffers.push_back(std::move(Keys));
     Buffers.push_back(std::move(Values));
@@ -262,7 +248,7 @@ std::vector<GuardedBuffer> KernelTester::makeBuffers() {
   for (const ReferenceValue &Result : Expected)
     if (Result.isTensor())
       Buffers.emplace_back(Result.getTensor().getNumElements() *
-                               cpu::getElementBytes(Result.getTensor().getElementType()),
+                               getElementBytes(Result.getTensor().getElementType()),
                            0xab);
   for (const RotaryTable &Table : Tables) {
     int64_t Pairs = Table.InverseFrequencies.size(),
@@ -297,9 +283,8 @@ void KernelTester::prepareInputs() {
 }
 
 void KernelTester::compileKernel(KernelPlan &Plan, CompiledModule &Compiled) {
-  CpuOptions Options;
-  Options.Isas = Isas;
-  std::unique_ptr<Target> Cpu = createCpuTarget(Options);
+  Machine = TestMachine::create(Isas);
+  const Target &Compiler = Machine->getTarget();
   Builder B(&Context);
   OpBuilder AtModule = OpBuilder::atBlockBegin(Module->getBody());
   for (unsigned Argument : Weights) {
@@ -307,20 +292,21 @@ void KernelTester::compileKernel(KernelPlan &Plan, CompiledModule &Compiled) {
         WeightOp::create(AtModule, Kernel.getLoc(), B.getStringAttr("w"),
                          TypeAttr::get(Kernel.getArgumentTypes()[Argument]), B.getArrayAttr({}),
                          B.getArrayAttr({}), nullptr, nullptr, nullptr, nullptr);
-    Kernel.setArgAttr(Argument, "qkernel.layout", Cpu->chooseLayout(Weight, {{Kernel, Argument}}));
+    Kernel.setArgAttr(Argument, "qkernel.layout",
+                      Compiler.chooseLayout(Weight, {{Kernel, Argument}}));
     Weight.erase();
   }
-  auto Planned = Cpu->planKernel(Kernel);
+  auto Planned = Compiler.planKernel(Kernel);
   ASSERT_TRUE(succeeded(Planned));
   Plan = *Planned;
   Lowering = Plan.Lowering;
   Tables.assign(Plan.Tables.begin(), Plan.Tables.end());
-  auto First = Cpu->compile(*Module, "");
+  auto First = Compiler.compile(*Module, "");
   ASSERT_TRUE(succeeded(First));
   Compiled = std::move(*First);
   if (!ChecksBytes)
     return;
-  auto Again = Cpu->compile(*Module, "");
+  auto Again = Compiler.compile(*Module, "");
   ASSERT_TRUE(succeeded(Again));
   EXPECT_TRUE(Compiled.Files == Again->Files) << "the same kernels gave other bytes";
 }
@@ -331,49 +317,24 @@ void KernelTester::run() {
   CompiledModule Compiled;
   ASSERT_NO_FATAL_FAILURE(compileKernel(Plan, Compiled));
 
-  std::string Path = testing::TempDir() + "qopt-cpu-" + std::to_string(getpid()) + ".so";
-  std::error_code Error;
-  llvm::raw_fd_ostream(Path, Error) << Compiled.Files.front().second;
-  ASSERT_FALSE(Error) << Error.message();
-  void *Library = dlopen(Path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  llvm::sys::fs::remove(Path);
-  ASSERT_TRUE(Library) << dlerror();
+  Machine->load(Compiled);
   for (const std::vector<int64_t> &Set : SymbolSets) {
     SCOPED_TRACE("symbols " + testing::PrintToString(Set));
     Symbols = Set;
     ASSERT_NO_FATAL_FAILURE(prepareInputs());
     for (const KernelVariant &Variant : Compiled.Variants[Kernel.getSymName()])
-      if (hasIsa(Variant.Isa))
-        runVariant(Library, Variant, Plan);
+      if (Machine->canRun(Variant)) {
+        std::vector<GuardedBuffer> Buffers =
+            Machine->run({Variant, Plan, Symbols}, [&] { return makeBuffers(); });
+        compareResults(Variant, Buffers);
+      }
   }
-  dlclose(Library);
 }
 
-void KernelTester::runVariant(void *Library, const KernelVariant &Variant, const KernelPlan &Plan) {
-  auto Run = reinterpret_cast<Function>(dlsym(Library, Variant.Symbol.c_str()));
-  ASSERT_TRUE(Run) << Variant.Symbol;
-  int64_t Items = *evaluate(Plan.Items, Symbols);
-  int64_t ScratchBytes = llvm::alignTo(*evaluate(Plan.ScratchBytes, Symbols), 64);
-  auto RunPieces = [&](int64_t Piece) {
-    std::vector<GuardedBuffer> Buffers = makeBuffers();
-    std::vector<void *> Pointers;
-    for (GuardedBuffer &Buffer : Buffers)
-      Pointers.push_back(Buffer.data());
-    for (int64_t Begin = 0; Begin < Items; Begin += Piece) {
-      GuardedBuffer Scratch(ScratchBytes, 0xff);
-      Run(Begin, std::min(Begin + Piece, Items), Pointers.data(), Symbols.data(), Scratch.data());
-    }
-    return Buffers;
-  };
-  std::vector<GuardedBuffer> Whole = RunPieces(std::max<int64_t>(Items, 1));
-  compareResults(Variant, Whole);
-  for (int64_t Piece : {1, 2, 3, 5})
-    if (Piece < Items) {
-      std::vector<GuardedBuffer> Pieces = RunPieces(Piece);
-      for (size_t I = 0; I < Whole.size(); ++I)
-        EXPECT_EQ(0, memcmp(Whole[I].data(), Pieces[I].data(), Whole[I].size()))
-            << Variant.Isa << ": buffer " << I << " depends on pieces of " << Piece;
-    }
+void KernelTester::expectCpuLowering(StringRef Name) const {
+  if (Machine && Machine->hasCpuLowerings()) {
+    EXPECT_EQ(Lowering, Name.str());
+  }
 }
 
 void KernelTester::compareResults(const KernelVariant &Variant,
@@ -398,8 +359,8 @@ void KernelTester::compareResults(const KernelVariant &Variant,
     int64_t Bad = 0;
     for (int64_t I = 0; I < Tensor.getNumElements() && Bad < 5; ++I) {
       double Want = Tensor.isFloat() ? Tensor.getFloat(I) : Tensor.getInteger(I);
-      double Got = decode(Tensor.getElementType(),
-                          Bytes + I * cpu::getElementBytes(Tensor.getElementType()));
+      double Got =
+          decode(Tensor.getElementType(), Bytes + I * getElementBytes(Tensor.getElementType()));
       if (std::isnan(Want) ? std::isnan(Got)
                            : (Want == Got || std::fabs(Want - Got) <= Allowed.allows(Want)))
         continue;

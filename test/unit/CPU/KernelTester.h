@@ -1,17 +1,16 @@
 //===- KernelTester.h - compiles one kernel, runs it, compares with the reference -------------===//
 //
 // A test gives a kernel as text and values of its symbols; inputs are random unless set. The kernel
-// is compiled for every instruction set, and each one that this machine has runs it: as a whole,
-// and again in pieces of every size, which must give the same bytes. Every buffer ends where a page
-// begins that may not be touched, and scratch starts as NaN.
+// is compiled for the machine that the test executable was built with (TestMachine), and each
+// version that it has is run there. The same tests serve every target.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_TEST_UNIT_CPU_KERNELTESTER_H
 #define QOPT_TEST_UNIT_CPU_KERNELTESTER_H
 
 #include "qopt/Analysis/Budgets.h"
+#include "qopt/Analysis/Target.h"
 #include "qopt/Reference/Evaluator.h"
-#include "qopt/Targets/CPU.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -40,6 +39,30 @@ private:
   void *Map = nullptr;
   size_t MapSize = 0, Bytes = 0;
   char *Data = nullptr;
+};
+
+/// What kernels are compiled for and run on; an executable is linked with one of them.
+class TestMachine {
+public:
+  virtual ~TestMachine() = default;
+  /// `Isas`: the versions to run, all that there are if empty.
+  static std::unique_ptr<TestMachine> create(const std::vector<std::string> &Isas);
+
+  virtual const Target &getTarget() const = 0;
+  /// Whether lowerings have the names that the tests expect: those of the CPU.
+  virtual bool hasCpuLowerings() const = 0;
+  /// Takes the code of the versions that are run from now on.
+  virtual void load(const CompiledModule &Compiled) = 0;
+  virtual bool canRun(const KernelVariant &Variant) const = 0;
+
+  struct Call {
+    const KernelVariant &Variant;
+    const KernelPlan &Plan;
+    llvm::ArrayRef<int64_t> Symbols;
+  };
+  /// Runs a version; `Make` gives fresh buffers. The buffers afterwards.
+  virtual std::vector<GuardedBuffer> run(const Call &Call,
+                                         llvm::function_ref<std::vector<GuardedBuffer>()> Make) = 0;
 };
 
 class KernelTester {
@@ -76,16 +99,18 @@ public:
 
   /// Compiles, runs, and checks everything.
   void run();
-  /// Name of the lowering that took the kernel, after `run`.
-  std::string getLowering() const { return Lowering; }
+  /// After `run`: checks the lowering that took the kernel, on the CPU, where tests know its name.
+  void expectCpuLowering(llvm::StringRef Name) const;
 
 private:
+  using CacheBody = llvm::function_ref<void(int64_t Row, int64_t Position, int64_t Head,
+                                            int64_t Channel, int64_t KeyByte, int64_t ValueByte)>;
+  void forCache(KVCacheType Ty, int64_t Batch, CacheBody Body);
   void compileKernel(KernelPlan &Plan, CompiledModule &Compiled);
   void prepareInputs();
   ReferenceValue randomInput(mlir::Type Ty, unsigned Argument);
   std::vector<GuardedBuffer> makeBuffers();
   std::string packInput(unsigned Argument);
-  void runVariant(void *Library, const KernelVariant &Variant, const KernelPlan &Plan);
   void compareResults(const KernelVariant &Variant, std::vector<GuardedBuffer> &Buffers);
   void compareCache(const ReferenceCache &Expected, char *Keys, char *Values,
                     const std::string &What);
@@ -107,10 +132,8 @@ private:
   bool ChecksBytes = false;
   std::mt19937 Random{42};
   std::string Lowering;
+  std::unique_ptr<TestMachine> Machine;
 };
-
-/// Whether this machine runs a version.
-bool hasIsa(llvm::StringRef Name);
 
 } // namespace qopt::test
 

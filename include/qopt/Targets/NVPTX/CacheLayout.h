@@ -18,6 +18,13 @@ inline int64_t getCacheRowBytes(KVCacheType Cache, mlir::Type Stored) {
       Cache.getHeads() * Cache.getCapacity() * Cache.getHeadSize() * getElementBytes(Stored), 256);
 }
 
+/// Where a key and a value lie in their side of a row, counted in elements.
+inline std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position,
+                                                   int64_t Head, int64_t Channel) {
+  int64_t At = (Head * Cache.getCapacity() + Position) * Cache.getHeadSize() + Channel;
+  return {At, At};
+}
+
 } // namespace qopt::nvptx
 
 #endif // QOPT_TARGETS_NVPTX_CACHELAYOUT_H
