@@ -9,11 +9,9 @@
 //             is evaluated element by element
 //
 // The order of a row's sums depends neither on the number of rows nor on the tile.
-#include "qopt/Targets/Common/ContractionForm.h"
-#include "qopt/Targets/Common/ElementReader.h"
+#include "Emit/PanelSums.h"
 #include "qopt/Targets/Common/NormRow.h"
 #include "qopt/Targets/Common/PanelWeight.h"
-#include "qopt/Targets/NVPTX/KernelBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -21,18 +19,13 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 using codegen::ContractionForm;
-using codegen::ElementReader;
 using codegen::PanelWeight;
 using codegen::Segment;
 
 using Values = KernelBuilder::Values;
 
 static constexpr int64_t Warps = 4;
-/// Outputs of a panel: one for each thread of a warp.
-static constexpr int64_t PanelRows = WarpSize;
 static constexpr int64_t MaxTileRows = 8;
-/// What every chip gives a block.
-static constexpr int64_t MaxSharedBytes = 96 << 10;
 /// Inputs of floats that are shared out like groups.
 static constexpr int64_t FloatGroup = 32;
 
@@ -45,12 +38,6 @@ struct TiledContraction {
   int64_t TileRows = 0, SumsOffset = 0, SharedBytes = 0;
 
   static std::optional<TiledContraction> get(const KernelInfo &Info, std::string &Reason);
-  int64_t getPanels() const {
-    int64_t Panels = 0;
-    for (const Segment &Segment : Form.Segments)
-      Panels += llvm::divideCeil(Segment.Outputs, PanelRows);
-    return Panels;
-  }
   /// Staged inputs; whole words of codes are decoded, also where the last one reaches beyond.
   int64_t getStagedInputs() const { return llvm::alignTo(Form.Inputs, 8); }
 };
@@ -58,7 +45,8 @@ struct TiledContraction {
 class ContractionEmitter {
 public:
   ContractionEmitter(KernelBuilder &B, const TiledContraction &Tiled)
-      : B(B), Info(B.getInfo()), Tiled(Tiled), Form(Tiled.Form) {}
+      : B(B), Info(B.getInfo()), Tiled(Tiled), Form(Tiled.Form),
+        Sums(Tiled.Form, Warps, Tiled.TileRows, Tiled.SumsOffset) {}
   LogicalResult emit();
 
 private:
@@ -69,15 +57,14 @@ private:
   Values multiplyCodes(const PanelWeight &Weight, Value Panel, Value FirstRow, ValueRange Zero);
   Values addWord(const PanelWeight &Weight, Value Word, Value Zero, Value First, Value End,
                  Value FirstRow, ValueRange Sums);
-  void emitEpilogue(const Segment &Segment, Value Panel, Value FirstRow, int64_t Rows);
   Value emitInput(Value Input, Value Row);
-  Value getSum(unsigned Linear, Value Warp, Value Row, Value Output);
   Values addProducts(Value Factor, Value Input, Value FirstRow, ValueRange Sums);
 
   KernelBuilder &B;
   const KernelInfo &Info;
   const TiledContraction &Tiled;
   const ContractionForm &Form;
+  PanelSums Sums;
   /// The first row of the block's tile.
   Value TileStart;
   LogicalResult Status = success();
@@ -93,7 +80,7 @@ public:
     std::string Reason;
     auto Tiled = *TiledContraction::get(Kernel, Reason);
     GridPlan Plan;
-    Plan.Blocks = Tiled.Form.getRows(Kernel).ceilDiv(Tiled.TileRows) * Tiled.getPanels();
+    Plan.Blocks = Tiled.Form.getRows(Kernel).ceilDiv(Tiled.TileRows) * getPanels(Tiled.Form);
     Plan.Threads = Warps * WarpSize;
     Plan.SharedBytes = Tiled.SharedBytes;
     return Plan;
@@ -109,23 +96,14 @@ public:
 
 std::optional<TiledContraction> TiledContraction::get(const KernelInfo &Info, std::string &Reason) {
   auto Form = ContractionForm::get(Info, Reason);
-  if (!Form)
+  if (!Form || !haveWeightsInPanels(Info, *Form, Reason))
     return std::nullopt;
-  for (const Segment &Segment : Form->Segments)
-    for (LinearOp Linear : Segment.Linears) {
-      auto Layout = Info.getLayout(Linear.getWeight());
-      auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout);
-      if (Layout && (!Panels || Panels.getRows() != PanelRows)) {
-        Reason = "a weight does not lie in panels of 32 rows";
-        return std::nullopt;
-      }
-    }
   TiledContraction Tiled;
   Tiled.Form = std::move(*Form);
   int64_t StagedRow = Tiled.getStagedInputs() * 4,
-          SumsOfRow = Warps * int64_t(Tiled.Form.getMaxLinears()) * PanelRows * 4;
+          SumsOfRow = PanelSums::getRowBytes(Tiled.Form, Warps);
   Tiled.TileRows = MaxTileRows;
-  while (Tiled.TileRows && Tiled.TileRows * (StagedRow + SumsOfRow) > MaxSharedBytes)
+  while (Tiled.TileRows && Tiled.TileRows * (StagedRow + SumsOfRow) > MaxBlockBytes)
     Tiled.TileRows /= 2;
   if (!Tiled.TileRows) {
     Reason =
@@ -139,28 +117,21 @@ std::optional<TiledContraction> TiledContraction::get(const KernelInfo &Info, st
 
 /// Neighbouring blocks read the same rows and other panels.
 LogicalResult ContractionEmitter::emit() {
-  Value Panel = B.rem(B.getBlock(), Tiled.getPanels());
-  TileStart = B.mul(B.div(B.getBlock(), Tiled.getPanels()), Tiled.TileRows);
+  Value Panel = B.rem(B.getBlock(), getPanels(Tiled.Form));
+  TileStart = B.mul(B.div(B.getBlock(), getPanels(Tiled.Form)), Tiled.TileRows);
   Value Rows = B.min(B.sub(B.size(Form.getRows(Info)), TileStart), B.index(Tiled.TileRows));
   stage(Rows);
   B.syncBlock();
-  int64_t First = 0;
-  for (const Segment &Segment : Form.Segments) {
-    int64_t Panels = llvm::divideCeil(Segment.Outputs, PanelRows);
-    Value Mine = B.sub(Panel, B.index(First));
-    Value IsMine = B.bitAnd(B.lessThan(B.index(-1), Mine), B.lessThan(Mine, B.index(Panels)));
-    B.ifThen(IsMine, [&] {
-      auto OneByOne = [&] {
-        B.loop(B.index(0), Rows, 1, [&](Value Row) { emitTile(Segment, Mine, Row, 1); });
-      };
-      if (Tiled.TileRows == 1)
-        return OneByOne();
-      B.ifThenElse(
-          B.equal(Rows, B.index(Tiled.TileRows)),
-          [&] { emitTile(Segment, Mine, B.index(0), Tiled.TileRows); }, OneByOne);
-    });
-    First += Panels;
-  }
+  forSegment(B, Form, Panel, [&](const Segment &Segment, Value Mine) {
+    auto OneByOne = [&] {
+      B.loop(B.index(0), Rows, 1, [&](Value Row) { emitTile(Segment, Mine, Row, 1); });
+    };
+    if (Tiled.TileRows == 1)
+      return OneByOne();
+    B.ifThenElse(
+        B.equal(Rows, B.index(Tiled.TileRows)),
+        [&] { emitTile(Segment, Mine, B.index(0), Tiled.TileRows); }, OneByOne);
+  });
   return Status;
 }
 
@@ -286,47 +257,17 @@ Values ContractionEmitter::multiply(LinearOp Linear, Value Panel, Value FirstRow
 
 //===- Epilogue -------------------------------------------------------------------------------===//
 
-Value ContractionEmitter::getSum(unsigned Linear, Value Warp, Value Row, Value Output) {
-  Value Index = B.add(B.mul(Warp, int64_t(Form.getMaxLinears())), int64_t(Linear));
-  Index = B.add(B.mul(Index, Tiled.TileRows), Row);
-  return B.element(B.shared(Tiled.SumsOffset), B.add(B.mul(Index, PanelRows), Output),
-                   B.getF32Type());
-}
-
 void ContractionEmitter::emitTile(const Segment &Segment, Value Panel, Value FirstRow,
                                   int64_t Rows) {
   for (auto [I, Linear] : llvm::enumerate(Segment.Linears)) {
-    Values Sums = multiply(Linear, Panel, FirstRow, Rows);
-    for (auto [Row, Sum] : llvm::enumerate(Sums))
-      B.storeScalar(Sum, getSum(I, B.getWarp(), B.index(Row), B.getLane()), B.getF32Type());
+    Values Mine = multiply(Linear, Panel, FirstRow, Rows);
+    for (auto [Row, Sum] : llvm::enumerate(Mine))
+      B.storeScalar(Sum, Sums.at(B, B.getWarp(), I, B.index(Row), B.getLane()), B.getF32Type());
   }
   B.syncBlock();
-  emitEpilogue(Segment, Panel, FirstRow, Rows);
+  if (failed(Sums.emitEpilogue(B, Segment, Panel, B.add(TileStart, FirstRow), B.index(Rows))))
+    Status = failure();
   B.syncBlock();
-}
-
-void ContractionEmitter::emitEpilogue(const Segment &Segment, Value Panel, Value FirstRow,
-                                      int64_t Rows) {
-  B.setTeam(KernelBuilder::Team::Block);
-  B.loopLanes(B.index(Rows * PanelRows), [&](Value I, int64_t) {
-    Value Row = B.div(I, PanelRows), InPanel = B.rem(I, PanelRows);
-    Value Output = B.add(B.mul(Panel, PanelRows), InPanel);
-    B.ifThen(B.lessThan(Output, B.index(Segment.Outputs)), [&] {
-      ElementReader Reader(B);
-      for (auto [Number, Linear] : llvm::enumerate(Segment.Linears)) {
-        Value Sum;
-        for (int64_t Warp = 0; Warp < Warps; ++Warp) {
-          Value Part = B.loadScalar(getSum(Number, B.index(Warp), Row, InPanel), B.getF32Type());
-          Sum = Sum ? B.add(Sum, Part) : Part;
-        }
-        Reader.define(Linear->getResult(0), Sum);
-      }
-      Value M = B.add(B.add(TileStart, FirstRow), Row);
-      for (unsigned Result : Segment.Results)
-        if (failed(Reader.store(Result, B.add(B.mul(M, Segment.Outputs), Output))))
-          Status = failure();
-    });
-  });
 }
 
 namespace qopt::nvptx {

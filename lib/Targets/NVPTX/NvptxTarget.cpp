@@ -56,6 +56,7 @@ public:
     return nvptx::getCacheElement(Cache, Position, Head, Channel);
   }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
+  int64_t estimateCodeBytes(ModuleOp Module) const override;
   ArrayRef<llvm::StringLiteral> getForms() const override {
     static constexpr llvm::StringLiteral Forms[] = {"ptx"};
     return Forms;
@@ -134,6 +135,16 @@ LogicalResult NvptxTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
   Result.Variants[Kernel.getSymName()].push_back(
       {TheChip.Architecture.str(), Symbol, Grid.Threads, Grid.SharedBytes});
   return success();
+}
+
+/// Text and machine code of about the same size; products are unrolled over rows.
+int64_t NvptxTarget::estimateCodeBytes(ModuleOp Module) const {
+  constexpr int64_t ProductBytes = 28 << 10, OtherBytes = 2 << 10;
+  int64_t Bytes = 0;
+  for (auto Kernel : Module.getOps<qkernel::KernelOp>())
+    for (Operation &Op : Kernel.getBody().front().without_terminator())
+      Bytes += isa<LinearOp>(Op) ? ProductBytes : OtherBytes;
+  return Bytes;
 }
 
 FailureOr<CompiledModule> NvptxTarget::compile(ModuleOp Module, StringRef Form) const {

@@ -1,0 +1,55 @@
+//===- PanelSums.h - where the warps of a contraction meet ------------------------------------===//
+#ifndef QOPT_LIB_TARGETS_NVPTX_PANELSUMS_H
+#define QOPT_LIB_TARGETS_NVPTX_PANELSUMS_H
+
+#include "qopt/Targets/Common/ContractionForm.h"
+#include "qopt/Targets/NVPTX/KernelBuilder.h"
+
+namespace qopt::nvptx {
+
+/// Outputs of a panel.
+constexpr int64_t PanelRows = WarpSize;
+/// What every chip gives a block.
+constexpr int64_t MaxBlockBytes = 96 << 10;
+
+/// Whether all weights lie in panels of 32 outputs.
+bool haveWeightsInPanels(const KernelInfo &Info, const codegen::ContractionForm &Form,
+                         std::string &Reason);
+
+inline int64_t getPanels(const codegen::Segment &Segment) {
+  return llvm::divideCeil(Segment.Outputs, PanelRows);
+}
+int64_t getPanels(const codegen::ContractionForm &Form);
+
+/// Runs `Body(segment, panel of it)` for the segment that has panel `Panel` of all.
+void forSegment(KernelBuilder &Builder, const codegen::ContractionForm &Form, mlir::Value Panel,
+                llvm::function_ref<void(const codegen::Segment &, mlir::Value)> Body);
+
+/// Sums of every warp for a panel, in shared memory as f32 [warps][linears][rows][32].
+class PanelSums {
+public:
+  PanelSums(const codegen::ContractionForm &Form, int64_t Warps, int64_t Rows, int64_t Offset)
+      : Form(Form), Warps(Warps), Rows(Rows), Offset(Offset) {}
+
+  static int64_t getRowBytes(const codegen::ContractionForm &Form, int64_t Warps) {
+    return Warps * int64_t(Form.getMaxLinears()) * PanelRows * 4;
+  }
+  /// Address of one sum.
+  mlir::Value at(KernelBuilder &B, mlir::Value Warp, int64_t Linear, mlir::Value Row,
+                 mlir::Value Output) const;
+
+  /// Adds the warps' sums of `Count` rows in the order of the warps and evaluates what follows the
+  /// contractions; the first of these rows is `FirstRow` of the contraction. The block must have
+  /// written the sums.
+  mlir::LogicalResult emitEpilogue(KernelBuilder &B, const codegen::Segment &Segment,
+                                   mlir::Value Panel, mlir::Value FirstRow,
+                                   mlir::Value Count) const;
+
+private:
+  const codegen::ContractionForm &Form;
+  int64_t Warps, Rows, Offset;
+};
+
+} // namespace qopt::nvptx
+
+#endif // QOPT_LIB_TARGETS_NVPTX_PANELSUMS_H
