@@ -51,9 +51,9 @@ public:
     return {nvptx::getCacheRowBytes(Cache, Cache.getKey()),
             nvptx::getCacheRowBytes(Cache, Cache.getValue())};
   }
-  std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position, int64_t Head,
-                                              int64_t Channel) const override {
-    return nvptx::getCacheElement(Cache, Position, Head, Channel);
+  std::pair<artefact::CacheLayout, artefact::CacheLayout>
+  getCacheLayout(KVCacheType Cache) const override {
+    return {nvptx::getCacheLayout(Cache), nvptx::getCacheLayout(Cache)};
   }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
   int64_t estimateCodeBytes(ModuleOp Module) const override;

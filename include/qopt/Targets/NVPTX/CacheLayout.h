@@ -18,11 +18,15 @@ inline int64_t getCacheRowBytes(KVCacheType Cache, mlir::Type Stored) {
       Cache.getHeads() * Cache.getCapacity() * Cache.getHeadSize() * getElementBytes(Stored), 256);
 }
 
-/// Where a key and a value lie in their side of a row, counted in elements.
-inline std::pair<int64_t, int64_t> getCacheElement(KVCacheType Cache, int64_t Position,
-                                                   int64_t Head, int64_t Channel) {
-  int64_t At = (Head * Cache.getCapacity() + Position) * Cache.getHeadSize() + Channel;
-  return {At, At};
+/// Where keys, and values alike, lie in their side of a row.
+inline artefact::CacheLayout getCacheLayout(KVCacheType Cache) {
+  artefact::CacheLayout Layout;
+  Layout.Heads = Cache.getHeads();
+  Layout.HeadSize = Layout.Block = Cache.getHeadSize();
+  Layout.Capacity = Cache.getCapacity();
+  Layout.Head = Cache.getCapacity() * Cache.getHeadSize();
+  Layout.Channel = 1;
+  return Layout;
 }
 
 } // namespace qopt::nvptx
