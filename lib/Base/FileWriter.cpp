@@ -1,5 +1,7 @@
 #include "qopt/Base/FileWriter.h"
 
+#include "qopt/Base/Interrupts.h"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -13,8 +15,10 @@ namespace qopt {
 FileWriter::~FileWriter() {
   if (Descriptor >= 0)
     close(Descriptor);
-  if (!Temporary.empty())
-    unlink(Temporary.c_str());
+  if (Temporary.empty())
+    return;
+  unlink(Temporary.c_str());
+  keepWhenInterrupted(Temporary);
 }
 
 FileWriter::FileWriter(FileWriter &&Other) noexcept { *this = std::move(Other); }
@@ -52,6 +56,7 @@ Result<FileWriter> FileWriter::create(const std::string &Path) {
   if (Writer.Descriptor < 0)
     return Writer.failure("create");
   Writer.Temporary = Pattern;
+  removeWhenInterrupted(Pattern);
   if (fchmod(Writer.Descriptor, newFileMode()) != 0)
     return Writer.failure("set permissions");
   return Writer;
@@ -90,6 +95,7 @@ Status FileWriter::commit() {
     return failure("close");
   if (rename(Temporary.c_str(), Path.c_str()) != 0)
     return failure("rename to its name");
+  keepWhenInterrupted(Temporary);
   Temporary.clear();
   return {};
 }

@@ -1,6 +1,7 @@
 #include "qopt/Base/FolderWriter.h"
 
 #include "qopt/Base/ArtefactFormat.h"
+#include "qopt/Base/Interrupts.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -16,8 +17,10 @@ namespace fs = std::filesystem;
 
 FolderWriter::~FolderWriter() {
   std::error_code Ignored;
-  if (!Temporary.empty())
-    fs::remove_all(Temporary, Ignored);
+  if (Temporary.empty())
+    return;
+  fs::remove_all(Temporary, Ignored);
+  keepWhenInterrupted(Temporary);
 }
 
 FolderWriter::FolderWriter(FolderWriter &&Other) noexcept { *this = std::move(Other); }
@@ -59,6 +62,7 @@ Result<FolderWriter> FolderWriter::create(const std::string &Path, Existing Poli
     return makeError(StatusCode::Failed, Path,
                      ": cannot create a folder beside it: ", std::strerror(errno));
   Writer.Temporary = Pattern;
+  removeWhenInterrupted(Pattern);
   mode_t Mask = umask(0);
   umask(Mask);
   if (chmod(Pattern.c_str(), 0777 & ~Mask) != 0)
@@ -76,6 +80,7 @@ Status FolderWriter::commit() {
   if (Status S = checkReplaceable(Path, Policy); !S.ok())
     return S;
   if (rename(Temporary.c_str(), Path.c_str()) == 0) {
+    keepWhenInterrupted(Temporary);
     Temporary.clear();
     return {};
   }

@@ -2,6 +2,7 @@
 
 #include "EmitArtefact.h"
 #include "Explain.h"
+#include "PassGuard.h"
 
 #include "qopt/Analysis/Scheme.h"
 #include "qopt/Analysis/TargetRegistry.h"
@@ -27,7 +28,7 @@ namespace {
 class Compilation {
 public:
   Compilation(MLIRContext &Context, const CompileOptions &Options)
-      : Context(Context), Options(Options), Log(countPhases(Options), Options.Quiet) {}
+      : Context(Context), Options(Options), Log(countPhases(Options), Options.Quiet || Options.Diagnostics == DiagnosticFormat::Json) {}
 
   Result<CompileReport> run();
 
@@ -171,9 +172,14 @@ Status Compilation::lowerTo(Level Which) {
   if (failed(buildLevel(Passes, Which, Options.Levels, Options.Inserted)))
     return makeError(StatusCode::Usage, "a pass of --insert-pass at level ", getLevelName(Which).str(),
                      " is not known");
-  if (failed(Passes.run(*Module)))
-    return makeError(exceedsContext(*Module, Options.Levels.Context) ? StatusCode::Usage : StatusCode::Failed, "the ", getLevelName(Which).str(), " level could not be reached");
-  return dump(Which);
+  PassGuard Guard(Passes, modelName());
+  if (succeeded(Passes.run(*Module)))
+    return dump(Which);
+  bool Usage = exceedsContext(*Module, Options.Levels.Context);
+  if (Usage)
+    Guard.discard();
+  std::string Message = "the " + getLevelName(Which).str() + " level could not be reached" + Guard.describe();
+  return Status(Usage ? StatusCode::Usage : Guard.sawCrash() ? StatusCode::Internal : StatusCode::Failed, Message);
 }
 
 Status Compilation::stop() {
@@ -288,6 +294,6 @@ Result<CompileReport> Compilation::run() {
 }
 
 Result<CompileReport> qopt::compileModel(MLIRContext &Context, const CompileOptions &Options) {
-  DiagnosticPrinter Printer(&Context, llvm::sys::path::filename(Options.Model).str(), Options.Quiet);
+  DiagnosticPrinter Printer(&Context, llvm::sys::path::filename(Options.Model).str(), Options.Quiet, Options.Diagnostics);
   return Compilation(Context, Options).run();
 }

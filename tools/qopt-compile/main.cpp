@@ -4,6 +4,7 @@
 #include "qopt/Pipelines/Compile.h"
 #include "qopt/Pipelines/Plugins.h"
 #include "qopt/Pipelines/Register.h"
+#include "qopt/Base/Interrupts.h"
 #include "qopt/Support/CommandLine.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -56,6 +57,7 @@ struct Flags {
   cl::opt<bool> Explain{"explain", cl::desc("print each tensor's precision, each launch's kernel, and why"), cl::cat(OutputOptions)};
   cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"), cl::cat(OutputOptions)};
   cl::opt<std::string> Json{"json", cl::desc("write a report; - is standard output"), cl::value_desc("file"), cl::cat(OutputOptions)};
+  cl::opt<std::string> Diagnostics{"diagnostics", cl::init("text"), cl::desc("errors and warnings as text, or as json: one object per line"), cl::value_desc("form"), cl::cat(OutputOptions)};
   cl::opt<bool> Quiet{"quiet", cl::desc("print errors only"), cl::cat(OutputOptions)};
 };
 } // namespace
@@ -70,6 +72,12 @@ static const ToolHelp Help = {"qopt-compile: from an ONNX model to a quantized p
   qopt-compile model.onnx --w8a16 --kv=f16 --context=2048 -o small.qopt
   qopt-compile model.onnx --w4a16 --stop-after=quantized -o model.mlir
 )"};
+
+/// Read once: linking resets every option of the process.
+static DiagnosticFormat diagnosticFormat() {
+  static const DiagnosticFormat Chosen = flags().Diagnostics == "json" ? DiagnosticFormat::Json : DiagnosticFormat::Text;
+  return Chosen;
+}
 
 /// "int8" as the passes spell it.
 static std::string internalFormat(llvm::StringRef Format) {
@@ -109,22 +117,29 @@ static Status checkChoice(const char *Flag, const std::string &Value, llvm::Arra
   return makeError(StatusCode::Usage, Flag, "=", Value, ": expected ", llvm::join(Known, ", "));
 }
 
-static Status fillLevels(LevelOptions &Levels) {
+/// Everything that is wrong with what was given.
+using Mistakes = std::vector<Status>;
+
+static void note(Mistakes &Wrong, const Status &Error) {
+  if (!Error.ok())
+    Wrong.push_back(Error);
+}
+
+static void fillLevels(LevelOptions &Levels, Mistakes &Wrong) {
   auto Format = chooseFormat();
-  if (!Format)
-    return Format.status();
   auto Group = parseGroup();
-  if (!Group)
-    return Group.status();
-  for (Status Error : {checkChoice("--head", flags().Head, {"f32", "f16", "bf16", "int8", "int4"}),
-                       checkChoice("--embedding", flags().Embedding, {"f32", "f16", "bf16", "int8", "int4"}),
-                       checkChoice("--kv", flags().KV, {"f32", "f16", "bf16"}), checkChoice("--io", flags().IO, {"onnx"})})
-    if (!Error.ok())
-      return Error;
+  note(Wrong, Format.status());
+  note(Wrong, Group.status());
+  note(Wrong, checkChoice("--head", flags().Head, {"f32", "f16", "bf16", "int8", "int4"}));
+  note(Wrong, checkChoice("--embedding", flags().Embedding, {"f32", "f16", "bf16", "int8", "int4"}));
+  note(Wrong, checkChoice("--kv", flags().KV, {"f32", "f16", "bf16"}));
+  note(Wrong, checkChoice("--io", flags().IO, {"onnx"}));
   if (flags().Symmetric && flags().Asymmetric)
-    return makeError(StatusCode::Usage, "choose one of --symmetric and --asymmetric");
+    note(Wrong, makeError(StatusCode::Usage, "choose one of --symmetric and --asymmetric"));
   if (flags().Context < 0 || flags().Batch < 1 || flags().Chunk < 0)
-    return makeError(StatusCode::Usage, "--context, --batch and --chunk take positive numbers");
+    note(Wrong, makeError(StatusCode::Usage, "--context, --batch and --chunk take positive numbers"));
+  if (!Format || !Group)
+    return;
   Levels.Weights = *Format;
   Levels.Head = internalFormat(flags().Head);
   Levels.Embedding = internalFormat(flags().Embedding);
@@ -139,7 +154,6 @@ static Status fillLevels(LevelOptions &Levels) {
   Levels.KeepSignature = flags().IO == "onnx";
   Levels.Fuse = !flags().NoFuse;
   Levels.Target = flags().TargetName;
-  return Status();
 }
 
 static Status fillLevel(const char *Flag, const std::string &Text, std::optional<Level> &Result) {
@@ -161,11 +175,11 @@ struct Request {
 };
 } // namespace
 
-static Result<Request> readRequest() {
+static Request readRequest(Mistakes &Wrong) {
   Request Given;
   CompileOptions &Options = Given.Compile;
   if (flags().Model.empty())
-    return makeError(StatusCode::Usage, "no MODEL given; see --help");
+    note(Wrong, makeError(StatusCode::Usage, "no MODEL given; see --help"));
   Options.Model = flags().Model;
   Options.Output = flags().Output;
   Options.Sources = flags().Sources;
@@ -175,17 +189,18 @@ static Result<Request> readRequest() {
   Options.Force = flags().Force;
   Options.Quiet = flags().Quiet;
   Options.Threads = flags().Threads ? flags().Threads : std::max(1u, std::thread::hardware_concurrency());
-  for (Status Error : {fillLevels(Options.Levels), fillLevel("--stop-after", flags().StopAfter, Options.StopAfter),
-                       fillLevel("--start-from", flags().StartFrom, Options.StartFrom)})
-    if (!Error.ok())
-      return Error;
+  fillLevels(Options.Levels, Wrong);
+  note(Wrong, fillLevel("--stop-after", flags().StopAfter, Options.StopAfter));
+  note(Wrong, fillLevel("--start-from", flags().StartFrom, Options.StartFrom));
+  note(Wrong, checkChoice("--diagnostics", flags().Diagnostics, {"text", "json"}));
+  Options.Diagnostics = diagnosticFormat();
   if (Options.DryRun && (Options.StopAfter || !Options.DumpLevels.empty()))
-    return makeError(StatusCode::Usage, "--dry-run writes nothing: leave out --stop-after and --dump-levels");
+    note(Wrong, makeError(StatusCode::Usage, "--dry-run writes nothing: leave out --stop-after and --dump-levels"));
   for (const std::string &Text : flags().InsertPass) {
     auto Inserted = parseInsertedPass(Text);
-    if (!Inserted)
-      return Inserted.status();
-    Options.Inserted.push_back(*Inserted);
+    note(Wrong, Inserted.status());
+    if (Inserted)
+      Options.Inserted.push_back(*Inserted);
   }
   Given.DialectPlugins = flags().DialectPlugins;
   Given.PassPlugins = flags().PassPlugins;
@@ -284,12 +299,13 @@ static Status checkNames(const CompileOptions &Options) {
 }
 
 static int fail(const Status &Error) {
-  llvm::errs() << "error: " << Error.message() << "\n";
+  printError(llvm::errs(), Error, diagnosticFormat());
   return Error.exitCode();
 }
 
 int main(int Argc, char **Argv) {
   llvm::InitLLVM Init(Argc, Argv);
+  cleanUpWhenInterrupted();
   cl::ResetCommandLineParser();
   Flags &Known = flags();
   auto Helped = parseCommandLine(Argc, Argv, Help, {&Known.FormatOptions, &Known.SizeOptions, &Known.LevelFlags, &Known.OutputOptions});
@@ -297,39 +313,44 @@ int main(int Argc, char **Argv) {
     return fail(Helped.status());
   if (*Helped)
     return 0;
-  auto Given = readRequest();
-  if (!Given)
-    return fail(Given.status());
+  Mistakes Wrong;
+  Request Given = readRequest(Wrong);
+  for (const Status &Error : Wrong)
+    fail(Error);
+  if (!Wrong.empty())
+    return int(StatusCode::Usage);
 
   mlir::DialectRegistry Registry;
   registerAllDialects(Registry);
   registerAllPasses();
-  for (const std::string &File : Given->DialectPlugins)
+  for (const std::string &File : Given.DialectPlugins)
     if (Status Error = loadDialectPlugin(File, Registry); !Error.ok())
       return fail(Error);
-  for (const std::string &File : Given->PassPlugins)
+  for (const std::string &File : Given.PassPlugins)
     if (Status Error = loadPassPlugin(File); !Error.ok())
       return fail(Error);
   registerAllTargets();
-  if (Status Error = checkNames(Given->Compile); !Error.ok())
+  if (Status Error = checkNames(Given.Compile); !Error.ok())
     return fail(Error);
   mlir::MLIRContext MLIR(Registry);
-  auto Report = compileModel(MLIR, Given->Compile);
+  auto Report = compileModel(MLIR, Given.Compile);
   if (!Report)
     return fail(Report.status());
-  if (Given->Explain)
+  if (Given.Explain)
     llvm::outs() << Report->Explanation;
-  if (!Given->Json.empty())
-    if (Status Error = writeJson(Given->Json, *Report, Given->Compile.DryRun); !Error.ok())
+  if (!Given.Json.empty())
+    if (Status Error = writeJson(Given.Json, *Report, Given.Compile.DryRun); !Error.ok())
       return fail(Error);
-  if (Given->Compile.DryRun) {
-    if (Given->Json != "-")
+  if (Given.Compile.DryRun) {
+    if (Given.Json != "-")
       printFootprint(*Report);
     return 0;
   }
-  if (!Given->Compile.Quiet && Given->Compile.StopAfter)
+  if (Given.Compile.Diagnostics == DiagnosticFormat::Json)
+    return 0;
+  if (!Given.Compile.Quiet && Given.Compile.StopAfter)
     llvm::errs() << Report->Output << "\n";
-  else if (!Given->Compile.Quiet)
-    printClosing(Given->Compile.Model, Given->Compile.StartFrom.has_value(), *Report);
+  else if (!Given.Compile.Quiet)
+    printClosing(Given.Compile.Model, Given.Compile.StartFrom.has_value(), *Report);
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "Reference.h"
 
+#include "qopt/Base/Interrupts.h"
 #include "qopt/Pipelines/Compile.h"
 #include "qopt/Pipelines/Register.h"
 #include "qopt/Runtime/Program.h"
@@ -15,8 +16,10 @@ using namespace qopt;
 FloatReference::~FloatReference() {
   Source.reset();
   Program.reset();
-  if (!Temporary.empty())
-    llvm::sys::fs::remove_directories(Temporary);
+  if (Temporary.empty())
+    return;
+  llvm::sys::fs::remove_directories(Temporary);
+  keepWhenInterrupted(Temporary);
 }
 
 Status FloatReference::compile(const std::string &Path, const TokenWindows &Tokens, unsigned Threads) {
@@ -24,6 +27,7 @@ Status FloatReference::compile(const std::string &Path, const TokenWindows &Toke
   if (std::error_code Error = llvm::sys::fs::createUniqueDirectory("qopt-eval", Folder))
     return makeError(StatusCode::Failed, "no temporary folder: ", Error.message());
   Temporary = Folder.str().str();
+  removeWhenInterrupted(Temporary);
   mlir::DialectRegistry Registry;
   registerAllDialects(Registry);
   registerAllPasses();

@@ -6,6 +6,7 @@
 #include "qopt/Runtime/Arrays.h"
 #include "qopt/Runtime/MemorySampler.h"
 #include "qopt/Runtime/Program.h"
+#include "qopt/Base/Interrupts.h"
 #include "qopt/Support/CommandLine.h"
 #include "qopt/Support/Progress.h"
 
@@ -219,6 +220,7 @@ static Status compareOutputs(const Request &Given) {
 
 int main(int Argc, char **Argv) {
   llvm::InitLLVM Init(Argc, Argv);
+  cleanUpWhenInterrupted();
   cl::ResetCommandLineParser();
   auto Helped = parseCommandLine(Argc, Argv, Help, {&flags().Quality, &flags().Other});
   if (!Helped)

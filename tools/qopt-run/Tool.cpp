@@ -1,5 +1,7 @@
 #include "Tool.h"
 
+#include "qopt/Base/Interrupts.h"
+
 #include <iostream>
 #include <new>
 
@@ -42,6 +44,7 @@ static Status parseAndRun(int Argc, char **Argv, const runtime::DeviceFactory &F
 }
 
 int runTool(int Argc, char **Argv, const runtime::DeviceFactory &Factory) {
+  cleanUpWhenInterrupted();
   Status S = parseAndRun(Argc, Argv, Factory);
   if (!S.ok())
     std::cerr << "qopt-run: error: " << S.message() << "\n";

@@ -4,6 +4,7 @@
 
 #include "qopt/Pipelines/Footprint.h"
 #include "qopt/Pipelines/Levels.h"
+#include "qopt/Support/Diagnostics.h"
 
 namespace qopt {
 
@@ -22,6 +23,8 @@ struct CompileOptions {
   /// A form of code that the target offers (`Target::getForms`); empty: the usual one.
   std::string Emit;
   bool Force = false, Quiet = false;
+  /// How diagnostics are printed on stderr; as JSON nothing else is printed there.
+  DiagnosticFormat Diagnostics = DiagnosticFormat::Text;
   /// Answer from shapes alone: external data may be absent, and nothing is written.
   bool DryRun = false;
   unsigned Threads = 1;

@@ -280,10 +280,12 @@ OwningOpRef<ModuleOp> Importer::runPass(bool &Restart) {
   addArguments(Function);
   GraphBuilder Builder(Function, Symbols, Errors);
   for (const FlatNode &Node : Graph.Nodes) {
+    Errors.setOperator(Node.Proto->op_type());
     importNode(Node, Builder);
     if ((Restart = Builder.mustRestart()))
       return Module;
   }
+  Errors.setOperator("");
   addResults(Function, Builder);
   Restart = Builder.mustRestart();
   Function->setAttr(QOptDialect::getSymbolsAttrName(), Symbols.getDeclarations());

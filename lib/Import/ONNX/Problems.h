@@ -12,6 +12,8 @@ namespace qopt::onnx_import {
 /// dimensions turned out to be equal) may have none of them.
 class Problems {
 public:
+  /// The operator of the node that is being imported; empty for what belongs to no node.
+  void setOperator(llvm::StringRef Name) { Operator = Name.str(); }
   void add(mlir::Location Loc, StatusCode Code, const llvm::Twine &Message);
   bool empty() const { return List.empty(); }
   size_t size() const { return List.size(); }
@@ -25,8 +27,9 @@ private:
   struct Problem {
     mlir::Location Loc;
     StatusCode Code;
-    std::string Message;
+    std::string Message, Operator;
   };
+  std::string Operator;
   std::vector<Problem> List;
 };
 

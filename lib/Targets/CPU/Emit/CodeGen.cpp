@@ -4,6 +4,7 @@
 // not reach the output), and linking is done by lld as a library.
 #include "CodeGen.h"
 
+#include "qopt/Base/Interrupts.h"
 #include "qopt/Targets/Common/LLVMPipeline.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -87,10 +88,16 @@ namespace {
 /// A folder that goes away again.
 class TemporaryFolder {
 public:
-  TemporaryFolder() { Error = llvm::sys::fs::createUniqueDirectory("qopt-cpu", Path); }
-  ~TemporaryFolder() {
+  TemporaryFolder() {
+    Error = llvm::sys::fs::createUniqueDirectory("qopt-cpu", Path);
     if (!Error)
-      llvm::sys::fs::remove_directories(Path);
+      removeWhenInterrupted(std::string(Path));
+  }
+  ~TemporaryFolder() {
+    if (Error)
+      return;
+    llvm::sys::fs::remove_directories(Path);
+    keepWhenInterrupted(std::string(Path));
   }
   std::string file(StringRef Name) const {
     SmallString<128> Result(Path);
