@@ -2,11 +2,12 @@
 """Ours and ONNX Runtime, alternately in one run, beside the memory-read limit of the machine.
 
 usage: against_onnxruntime.py --build BUILD [--threads 2] [--rounds 7] [--layers 6]
-                              [--llama SCRIPT] [--work FOLDER] [--json FILE] [--plot FILE]
+                              [--llama SCRIPT] [--encoder MODEL] [--work FOLDER] [--json FILE] [--plot FILE]
 
-The model is Llama-shaped with random weights (SCRIPT: make_llama_onnx.py). Ours compiles the float file with --w4a16
+The decoder is Llama-shaped with random weights (SCRIPT: make_llama_onnx.py). Ours compiles the float file with --w4a16
 and a 4-bit head; ONNX Runtime runs the MatMulNBits form with accuracy_level 1 (f32 activations) and shared past and
-present buffers, as its GenAI library does. Medians over the rounds; a ratio below 1 means that ours is faster.
+present buffers, as its GenAI library does. The encoder (minilm-l6.onnx) and a convolution run in f32 and W8A16 against
+ONNX Runtime in f32. Medians over the rounds; a ratio below 1 means that ours is faster.
 """
 import argparse
 import ctypes
@@ -18,7 +19,9 @@ import sys
 import time
 
 import numpy as np
+import onnx
 import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
 
 from runtime import Runtime
 
@@ -40,16 +43,20 @@ class Probe:
         return self.BYTES / seconds / 1e9
 
 
+def ort_session(path, threads):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Spinning threads of one contender would slow the other.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
 class OrtDecoder:
     """Past and present share one buffer of `context` tokens, so a step copies no cache."""
 
     def __init__(self, path, threads, context):
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # Spinning threads of one contender would slow the other.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.session = ort_session(path, threads)
         self.caches = {}
         for value in self.session.get_inputs():
             if value.name.startswith("past"):
@@ -96,10 +103,52 @@ def prepare(arguments):
                         ("nbits", ["--dtype", "f32", "--quant", "matmulnbits", "--accuracy-level", "1"])):
         if not os.path.exists(names[kind] + ".onnx"):
             subprocess.run([sys.executable, arguments.llama, names[kind] + ".onnx", *shape, *flags], check=True)
-    artefact = names["float"] + ".qopt"
-    subprocess.run([os.path.join(arguments.build, "bin", "qopt-compile"), names["float"] + ".onnx", "--w4a16",
-                    "--head=int4", "--context=4096", "-o", artefact, "--force", "--quiet"], check=True)
+    artefact = compile_model(arguments, names["float"] + ".onnx", names["float"] + ".qopt", "--w4a16", "--head=int4", "--context=4096")
     return artefact, names["nbits"] + ".onnx"
+
+
+def compile_model(arguments, model, artefact, *flags):
+    subprocess.run([os.path.join(arguments.build, "bin", "qopt-compile"), model, *flags, "-o", artefact, "--force", "--quiet"], check=True)
+    return artefact
+
+
+def write_convolution(path):
+    """3x3, 64 to 64 channels, on 56x56, with a bias."""
+    random = np.random.default_rng(0)
+    weight = (random.standard_normal((64, 64, 3, 3)) / 24).astype(np.float32)
+    initializers = [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(random.standard_normal(64).astype(np.float32), "b")]
+    image = [1, 64, 56, 56]
+    graph = helper.make_graph([helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[1, 1, 1, 1])], "convolution",
+                              [helper.make_tensor_value_info("x", TensorProto.FLOAT, image)],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, image)], initializers)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def graph_rows(name, model, feeds, shape, flags, runtime, probe, arguments, repeat=1):
+    """A row for f32 and one for W8A16, both against ONNX Runtime in f32."""
+    theirs, inputs = ort_session(model, arguments.threads), list(feeds.values())
+    found, rows = np.empty(shape, np.float32), {}
+    for form, more in (("f32", []), ("w8a16", ["--w8a16"])):
+        artefact = os.path.join(arguments.work, f"{os.path.splitext(os.path.basename(model))[0]}-{form}.qopt")
+        compile_model(arguments, model, artefact, *flags, *more)
+        ours = runtime.load(artefact, arguments.threads, shape[0])
+        rows[f"{name}, {form}"] = alternate(lambda: seconds(lambda: ours.run(inputs, found), repeat),
+                                            lambda: seconds(lambda: theirs.run(None, feeds), repeat), probe, arguments.rounds)
+    return rows
+
+
+def encoder_rows(runtime, probe, arguments):
+    shape = (8, 64)
+    ids, mask = (np.arange(512, dtype=np.int64) * 31 % 30000).reshape(shape), np.ones(shape, np.int64)
+    feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    return graph_rows("encoder, 8 x 64 tokens", arguments.encoder, feeds, (*shape, 384), ["--batch=8", "--context=64"], runtime, probe, arguments)
+
+
+def convolution_rows(runtime, probe, arguments):
+    model = write_convolution(os.path.join(arguments.work, "convolution.onnx"))
+    image = np.random.default_rng(1).standard_normal((1, 64, 56, 56)).astype(np.float32)
+    return graph_rows("convolution 3x3, 64 to 64, 56x56", model, {"x": image}, image.shape, [], runtime, probe, arguments, repeat=20)
 
 
 def weight_bytes_per_token(artefact):
@@ -168,15 +217,19 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--llama", default=os.path.join(HERE, "..", "..", "shared", "tools", "make_llama_onnx.py"))
+    parser.add_argument("--encoder", default=os.path.join(HERE, "..", "..", "shared", "models", "minilm-l6", "minilm-l6.onnx"))
     parser.add_argument("--work", default="benchmark-models")
     parser.add_argument("--json")
     parser.add_argument("--plot")
     arguments = parser.parse_args()
     if not os.path.exists(arguments.llama):
         sys.exit(f"error: {arguments.llama} does not exist; name the model script with --llama")
+    if not os.path.exists(arguments.encoder):
+        sys.exit(f"error: {arguments.encoder} does not exist; name the encoder with --encoder")
     artefact, nbits = prepare(arguments)
     library = os.path.join(arguments.build, "lib")
-    ours = Runtime(os.path.join(library, "libqopt-runtime.so")).load(artefact, arguments.threads)
+    runtime = Runtime(os.path.join(library, "libqopt-runtime.so"))
+    ours = runtime.load(artefact, arguments.threads)
     with open(os.path.join(artefact, "manifest.json")) as file:
         ours.vocabulary = json.load(file)["vocabulary"]
     theirs = OrtDecoder(nbits, arguments.threads, 4096)
@@ -186,6 +239,8 @@ def main():
     for context in (128, 2048):
         rows[f"decode, context {context}"] = decode_row(ours, theirs, probe, context, arguments.rounds, read_bytes)
     rows["prefill of 128"] = prefill_row(ours, theirs, probe, 128, arguments.rounds)
+    rows.update(encoder_rows(runtime, probe, arguments))
+    rows.update(convolution_rows(runtime, probe, arguments))
     for name, row in rows.items():
         share = f", {row['ours_gb_s']:.1f} GB/s, {100 * row['share_of_read_limit']:.0f} % of the read limit" \
             if "ours_gb_s" in row else ""

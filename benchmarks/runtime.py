@@ -26,8 +26,8 @@ class Runtime:
         if status:
             raise RuntimeError(self.lib.qopt_error_message(error).decode())
 
-    def load(self, path, threads):
-        return Session(self, path, threads)
+    def load(self, path, threads, rows=1):
+        return Session(self, path, threads, rows)
 
 
 class Session:

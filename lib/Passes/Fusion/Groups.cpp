@@ -26,7 +26,7 @@ static StringRef kindOf(Operation *Op) {
       .Case<PoolOp>([](auto) { return "pool"; })
       .Case<ReduceOp>([](auto) { return "reduce"; })
       .Case<KVAppendOp>([](auto) { return "append"; })
-      .Case<CachedAttentionOp>([](auto) { return "attention"; })
+      .Case<AttentionOp, CachedAttentionOp>([](auto) { return "attention"; })
       .Case<GatherOp>([](auto) { return "gather"; })
       .Case<RMSNormOp, LayerNormOp>([](auto) { return "norm"; })
       .Case<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp>([](auto) { return "elementwise"; })
@@ -362,5 +362,8 @@ std::string qopt::getLabel(const Group &Group) {
   }
   if (!Weights.empty())
     return joinNames(Weights);
-  return Group.Ops.back()->getName().stripDialect().str();
+  // A reshape that joined says nothing of what is computed.
+  auto Last = llvm::find_if(llvm::reverse(Group.Ops), [](Operation *Op) { return !isa<ReshapeOp>(Op); });
+  Operation *Named = Last == Group.Ops.rend() ? Group.Ops.back() : *Last;
+  return Named->getName().stripDialect().str();
 }

@@ -27,6 +27,7 @@ struct BindSizesPass : public qopt::impl::BindSizesBase<BindSizesPass> {
 
 private:
   FailureOr<int64_t> chooseContext(func::FuncOp Function);
+  SymbolAttr bind(SymbolAttr Symbol, int64_t Max);
   void bindSymbols(func::FuncOp Function, int64_t Tokens);
   void bindCaches(func::FuncOp Function, int64_t Tokens);
 };
@@ -46,6 +47,14 @@ FailureOr<int64_t> BindSizesPass::chooseContext(func::FuncOp Function) {
   return Limit ? Limit.getInt() : int64_t(4096);
 }
 
+SymbolAttr BindSizesPass::bind(SymbolAttr Symbol, int64_t Max) {
+  // What the model bounds, such as the sizes that a table of positions has room for, can be asked to be less.
+  bool IsLess = Context && !Symbol.getName().starts_with("batch") && Symbol.getMin() <= Max && Max < Symbol.getMax();
+  if (Symbol.getMax() >= 0 && !IsLess)
+    return Symbol;
+  return SymbolAttr::get(&getContext(), Symbol.getName(), std::min(Symbol.getMin(), Max), Max, Symbol.getDivisor());
+}
+
 void BindSizesPass::bindSymbols(func::FuncOp Function, int64_t Tokens) {
   int64_t Step = Chunk ? std::min<int64_t>(Chunk, Tokens) : std::min<int64_t>(128, Tokens);
   SmallVector<Attribute> Bound;
@@ -54,9 +63,7 @@ void BindSizesPass::bindSymbols(func::FuncOp Function, int64_t Tokens) {
     int64_t Max = Name.starts_with("batch")                 ? int64_t(Batch)
                   : Name == "tokens" || Name == "logits" ? Step
                                                             : Tokens;
-    Bound.push_back(Symbol.getMax() >= 0 ? Symbol
-                                         : SymbolAttr::get(&getContext(), Name, std::min(Symbol.getMin(), Max), Max,
-                                                           Symbol.getDivisor()));
+    Bound.push_back(bind(Symbol, Max));
   }
   Builder Build(&getContext());
   Function->setAttr(QOptDialect::getSymbolsAttrName(), Build.getArrayAttr(Bound));

@@ -15,7 +15,8 @@ def BindSizes : Pass<"qopt-bind-sizes", "mlir::func::FuncOp"> {
     ```
 
     **Needs and leaves.** Needs the `model` level. For a decoder the context is the model's own limit (`qopt.context`) or 4096 unless asked; `tokens` and `logits` are at most `chunk`; every cache holds
-    `context` tokens. Otherwise a symbol whose name begins with `batch` is at most `batch`, every other one at most `context`. Ranges that are bounded already stay.
+    `context` tokens. Otherwise a symbol whose name begins with `batch` is at most `batch`, every other one at most `context`. Ranges that are bounded
+    already stay, unless an explicit `context` asks for less.
 
     **Numbers.** Changes none.
   }];

@@ -99,6 +99,38 @@ def residual():
     return model(nodes, ["x: f32[batch, 3, 16, 20]"], ["y"], constants(**weights))
 
 
+def mobile(batch):
+    """Depthwise convolutions with strides between narrow layers, squeeze and excitation, every kind of pool."""
+    weights, nodes = dict(zero=np.float32(0), six=np.float32(6), w_out=f(10, 48), c_out=f(10)), []
+
+    def layer(source, result, outputs, inputs, size, **attributes):
+        weights[f"w_{result}"], weights[f"c_{result}"] = f(outputs, inputs, size, size) / size, f(outputs)
+        nodes.append(node("Conv", f"{source} w_{result} c_{result}", result, **attributes))
+
+    layer("x", "stem", 24, 3, 5, strides=[2, 2], pads=[2, 1, 2, 2])
+    nodes.append(node("MaxPool", "stem", "max", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1))
+    layer("max", "wide", 72, 24, 1)
+    nodes.append(node("Clip", "wide zero six", "relu6"))
+    layer("relu6", "deep", 72, 1, 3, group=72, strides=[2, 2], pads=[0, 0, 1, 1])
+    nodes.append(node("HardSwish", "deep", "swish"))
+    nodes.append(node("GlobalAveragePool", "swish", "mean"))
+    layer("mean", "squeeze", 18, 72, 1)
+    nodes.append(node("LeakyRelu", "squeeze", "leaky"))
+    layer("leaky", "excite", 72, 18, 1)
+    nodes += [node("HardSigmoid", "excite", "gate"), node("Mul", "swish gate", "gated")]
+    layer("gated", "narrow", 24, 72, 1)
+    layer("narrow", "apart", 24, 24, 3, dilations=[2, 2], pads=[2, 2, 2, 2])
+    layer("apart", "spread", 24, 24, 2, auto_pad="SAME_UPPER")
+    nodes += [node("Add", "narrow spread", "sum"),
+              node("AveragePool", "sum", "average", kernel_shape=[2, 2], strides=[2, 2], pads=[1, 0, 0, 1], ceil_mode=1, count_include_pad=1),
+              node("GlobalMaxPool", "average", "top"), node("GlobalAveragePool", "average", "middle"),
+              node("Concat", "top middle", "both", axis=1), node("Flatten", "both", "flat"), node("Gemm", "flat w_out c_out", "y", transB=1)]
+    return model(nodes, [f"x: f32[{batch}, 3, 45, 38]"], ["y"], constants(**weights))
+
+
+compare("mobile", mobile("batch"), {"x": f(3, 3, 45, 38)}, ["--batch=3"], requests=[{"x": f(1, 3, 45, 38)}])
+compare("mobile-one", mobile(1), {"x": f(1, 3, 45, 38)})
+
 network, images = residual(), {"x": f(3, 3, 16, 20)}
 compare("residual", network, images, ["--batch=3"])
 compare("residual-w8a16", network, images, ["--batch=3", "--w8a16"], bound=0.02)

@@ -14,3 +14,13 @@ func.func @main(%cache: !qopt.kv_cache<2x16, capacity = ?, key = f32, value = f3
                 qopt.symbols = [#qopt.symbol<"batch", 1 to -1>, #qopt.symbol<"tokens", 1 to -1>, #qopt.symbol<"logits", 1 to -1>]} {
   return %cache : !qopt.kv_cache<2x16, capacity = ?, key = f32, value = f32>
 }
+
+// A range that is bounded already is lowered where that is asked for, never raised; rows are no tokens.
+// CHECK: func.func @bounded
+// CHECK-SAME: #qopt.symbol<"batch", 1 to 8>, #qopt.symbol<"long", 1 to 256>, #qopt.symbol<"short", 1 to 64>, #qopt.symbol<"many", 300 to 512>
+// DEFAULT: func.func @bounded
+// DEFAULT-SAME: #qopt.symbol<"batch", 1 to 8>, #qopt.symbol<"long", 1 to 512>, #qopt.symbol<"short", 1 to 64>, #qopt.symbol<"many", 300 to 512>
+func.func @bounded(%x: tensor<?x?xf32>) -> tensor<?x?xf32>
+    attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 8>, #qopt.symbol<"long", 1 to 512>, #qopt.symbol<"short", 1 to 64>, #qopt.symbol<"many", 300 to 512>]} {
+  return %x : tensor<?x?xf32>
+}

@@ -282,3 +282,62 @@ TEST(TensorAttention, Masks) {
       .integers(4, {4, 9})
       .run();
 }
+
+/// More queries than a vector has lanes, a rest of them, and keys that fill no group.
+TEST(TensorAttention, ManyQueries) {
+  const std::string KV = "affine_map<()[s0, s1] -> (s0, s1 + 6, 2, 20)>";
+  const std::string Operands = "%q: tensor<?x?x4x20xf32> {qopt.dims = #heads}, "
+                               "%k: tensor<?x?x2x20xf32> {qopt.dims = " +
+                               KV + "}, %v: tensor<?x?x2x20xf32> {qopt.dims = " + KV + "}";
+  const std::string Types = "tensor<?x?x4x20xf32>, tensor<?x?x2x20xf32>, tensor<?x?x2x20xf32>";
+  auto Text = [&](const std::string &More, const std::string &Clauses,
+                  const std::string &MoreTypes) {
+    return kernel(Operands + More, "tensor<?x?x4x20xf32>",
+                  "%r = qopt.attention %q, %k, %v " + Clauses + " : " + Types + MoreTypes);
+  };
+  for (int64_t Tokens : {1, 15, 16, 17, 37})
+    for (const char *Clauses : {"scale 0.3", "scale 0.3 causal", "scale 0.3 causal window 5"})
+      KernelTester(Text("", Clauses, ""), {2, Tokens}).budget("attention", "f32").run();
+  // A mask for each query, and one for each head.
+  KernelTester(
+      Text(", %m: tensor<?x1x?x?xf32> {qopt.dims = affine_map<()[s0, s1] -> (s0, 1, s1, s1 + 6)>}",
+           "mask %m scale 0.3", " mask tensor<?x1x?x?xf32>"),
+      {2, 19})
+      .budget("attention", "f32")
+      .run();
+  KernelTester(
+      Text(", %m: tensor<4x1x?xf32> {qopt.dims = affine_map<()[s0, s1] -> (4, 1, s1 + 6)>}",
+           "mask %m scale 0.3 causal", " mask tensor<4x1x?xf32>"),
+      {2, 19})
+      .budget("attention", "f32")
+      .run();
+  // Rows of different lengths, one of which is empty: with `causal` the first queries see nothing.
+  for (const char *Causal : {"", " causal", " causal window 2"})
+    KernelTester(Text(", %n: tensor<?xi64> {qopt.dims = #s}",
+                      std::string("lengths %n scale 0.3") + Causal, " lengths tensor<?xi64>"),
+                 {3, 18})
+        .integers(3, {0, 11, 24})
+        .budget("attention", "f32")
+        .run();
+}
+
+TEST(TensorAttention, HiddenNaN) {
+  const std::string KV = "affine_map<()[s0, s1] -> (s0, 2, 1, 2)>";
+  double NaN = std::nan("");
+  KernelTester(
+      kernel("%q: tensor<?x?x1x2xf32> {qopt.dims = affine_map<()[s0, s1] -> (s0, s1, 1, 2)>}, "
+             "%k: tensor<?x2x1x2xf32> {qopt.dims = " +
+                 KV +
+                 "}, "
+                 "%v: tensor<?x2x1x2xf32> {qopt.dims = " +
+                 KV + "}, %m: tensor<2xi1>",
+             "tensor<?x?x1x2xf32>",
+             "%r = qopt.attention %q, %k, %v mask %m scale 1.0 : tensor<?x?x1x2xf32>, "
+             "tensor<?x2x1x2xf32>, tensor<?x2x1x2xf32> mask tensor<2xi1>"),
+      {1, 3})
+      .floats(1, {1, 2, NaN, NaN})
+      .floats(2, {3, 4, NaN, NaN})
+      .integers(3, {1, 0})
+      .budget("attention", "f32")
+      .run();
+}

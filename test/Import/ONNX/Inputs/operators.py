@@ -40,6 +40,11 @@ for op in ("Add", "Sub", "Mul", "Div", "Min", "Max"):
 one("Pow", ["x: f32[n]", "y: i64[1]"], [f(3), np.array([3])], outputs=("z",))
 one("Max", ["x: f32[n]", "y: f32[n]", "w: f32[n]"], [f(3), f(3), f(3)], outputs=("z",))
 one("Clip", ["x: f32[n]"], [f(6)], init={"lo": np.float32(-1), "hi": np.float32(0.5)})
+CORNERS = np.array([-5, -3, -1, -0.0, 0, 0.5, 3, 9, np.inf, -np.inf, np.nan], np.float32)
+for op, attributes in (("LeakyRelu", {}), ("LeakyRelu", dict(alpha=0.3)), ("HardSigmoid", {}), ("HardSigmoid", dict(alpha=0.4, beta=0.1))):
+    one(op, ["x: f32[n]"], [CORNERS], **attributes)
+one("HardSwish", ["x: f32[n]"], [CORNERS[:9]])  # ONNX Runtime makes NaN of -inf * 0 in some versions only.
+one("PRelu", ["x: f32[b, 3, n]"], [f(2, 3, 4)], init={"s": f(3, 1)})
 for op in ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"):
     one(op, ["x: i64[a, 1]", "y: i64[b]"], [np.array([[1], [2]]), np.array([1, 2, 3])], outputs=("z",))
 one("Where", ["c: i1[n, 1]", "x: f32[n, 3]", "y: f32[1]"], [np.array([[True], [False]]), f(2, 3), f(1)], outputs=("z",))
