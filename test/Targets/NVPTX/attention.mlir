@@ -4,7 +4,7 @@
 
 // CHECK: .target sm_80
 // CHECK: .extern .shared .align 1024 .b8 shared[]
-// CHECK: .visible .entry generic_0_sm_80(
+// CHECK: .visible .entry attention_0_sm_80(
 // CHECK: bar.warp.sync
 // CHECK: shfl.sync.bfly.b32
 // CHECK: shfl.sync.idx.b32
