@@ -37,11 +37,14 @@ static bool sums(StringRef Operation) {
   return Operation != "elementwise" && Operation != "gather";
 }
 
-/// The types under which the table may have an operation of this kernel.
-static SmallVector<std::string, 4> budgetTypes(Operation &Op, Type Result, bool AfterNorm) {
-  SmallVector<std::string, 4> Types = {typeName(Result)};
-  if (!isa<LinearOp>(Op) && Op.getName().stripDialect() != "conv")
-    return Types;
+/// The float type that a value is rounded to, or null.
+static FloatType roundedTo(Value Value) {
+  return dyn_cast<FloatType>(getElementTypeOrSelf(Value.getType()));
+}
+
+/// The types under which the table may have a contraction beside that of its result.
+static SmallVector<StringRef, 4> contractionTypes(Operation &Op, bool AfterNorm) {
+  SmallVector<StringRef, 4> Types;
   if (AfterNorm)
     Types.push_back("after a norm");
   for (Value Operand : Op.getOperands())
@@ -53,29 +56,74 @@ static SmallVector<std::string, 4> budgetTypes(Operation &Op, Type Result, bool 
   return Types;
 }
 
-artefact::ErrorBudget qopt::findKernelBudget(qkernel::KernelOp Kernel, Type Result,
-                                             StringRef Target) {
+namespace {
+/// Collects the entries that hold for a kernel.
+class BudgetFinder {
+public:
+  BudgetFinder(qkernel::KernelOp Kernel, StringRef Target)
+      : Body(Kernel.getBody().front()), Target(Target) {}
+  artefact::ErrorBudget find(Type Result);
+
+private:
+  /// A cache is no float: what is stored in it is rounded by the append.
+  bool appendsHere() { return !Body.getOps<KVAppendOp>().empty(); }
+  bool consider(StringRef Operation, StringRef Types);
+  void considerRounding(StringRef Operation, Type To);
+  void visit(Operation &Op, bool AfterNorm);
+
+  Block &Body;
+  StringRef Target;
   const Budget *Loosest = nullptr;
-  Block &Body = Kernel.getBody().front();
-  bool Sums = false,
-       AfterNorm = llvm::any_of(Body, [](Operation &Op) { return budgetName(Op) == "norm"; });
-  for (Operation &Op : Body) {
-    StringRef Name = budgetName(Op);
-    if (Name.empty() || !isa<FloatType>(Result))
-      continue;
-    Sums |= sums(Name);
-    for (const std::string &Types : budgetTypes(Op, Result, AfterNorm))
-      if (const Budget *Found = lookup(Name, Types, Target);
-          Found && (!Loosest || Found->Bound >= Loosest->Bound))
-        Loosest = Found;
-  }
-  // Numbers that are only moved or rounded, and operations that the table does not name for this
-  // type.
+  bool Sums = false;
+};
+} // namespace
+
+/// Whether the table has such an entry.
+bool BudgetFinder::consider(StringRef Operation, StringRef Types) {
+  const Budget *Found = lookup(Operation, Types, Target);
+  if (Found && (!Loosest || Found->Bound >= Loosest->Bound))
+    Loosest = Found;
+  return Found;
+}
+
+/// An operation that the table does not name for a type is at least rounded to it.
+void BudgetFinder::considerRounding(StringRef Operation, Type To) {
+  std::string Types = typeName(To);
+  if (!consider(Operation, Types))
+    consider("elementwise", Types);
+}
+
+/// Within a kernel, too, the reference rounds where the model does, and a target may compute wider:
+/// so the type of every operation's own result counts, not only of the kernel's.
+void BudgetFinder::visit(Operation &Op, bool AfterNorm) {
+  StringRef Name = budgetName(Op);
+  if (Name.empty() && !isa<CastOp>(Op))
+    return;
+  Sums |= !Name.empty() && sums(Name);
+  for (Value Result : Op.getResults())
+    if (FloatType To = roundedTo(Result))
+      considerRounding(Name, To);
+  if (Name == "linear" || Name == "conv")
+    for (StringRef Types : contractionTypes(Op, AfterNorm))
+      consider(Name, Types);
+}
+
+artefact::ErrorBudget BudgetFinder::find(Type Result) {
+  bool AfterNorm = llvm::any_of(Body, [](Operation &Op) { return budgetName(Op) == "norm"; });
+  if (isa<FloatType>(Result))
+    for (Operation &Op : Body)
+      visit(Op, AfterNorm);
+  if (!isa<FloatType>(Result))
+    consider("cast", "any");
+  else if (!Loosest || appendsHere() || Result.getIntOrFloatBitWidth() < 32)
+    considerRounding(appendsHere() ? "append" : "elementwise", Result);
   if (!Loosest)
-    Loosest = isa<FloatType>(Result) ? lookup("elementwise", typeName(Result), Target)
-                                     : lookup("cast", "any", Target);
-  if (!Loosest)
-    Loosest = lookup("kernel", "f32", Target);
+    consider("kernel", "f32");
   assert(Loosest && "the table has an entry for kernels of every target");
   return {Loosest->Operation, Loosest->Types, Sums ? "largest" : Loosest->Metric, Loosest->Bound};
+}
+
+artefact::ErrorBudget qopt::findKernelBudget(qkernel::KernelOp Kernel, Type Result,
+                                             StringRef Target) {
+  return BudgetFinder(Kernel, Target).find(Result);
 }

@@ -9,6 +9,10 @@ import shutil
 import struct
 import sys
 
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from harness import EXPORTS, check, compile_model, fresh, isas, run
 
 models, folder = sys.argv[1:3]
@@ -53,6 +57,27 @@ for name, model, flags in GIVEN or DECODERS:
     check_whole(artefact, verify(artefact))
 if GIVEN:
     sys.exit()
+
+# A 16-bit result between two operations of one kernel, which a CPU keeps in 32 bits.
+def write_f16_model(name):
+    random = np.random.default_rng(1)
+
+    def weight(name, *shape):
+        return numpy_helper.from_array((random.standard_normal(shape) / 8).astype(np.float16), name)
+
+    nodes = [helper.make_node("SimplifiedLayerNormalization", ["x", "g"], ["n"], axis=-1, epsilon=1e-5),
+             helper.make_node("MatMul", ["n", "w"], ["y"]), helper.make_node("Cast", ["y"], ["z"], to=TensorProto.FLOAT)]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT16, ["b", 64])],
+                              [helper.make_tensor_value_info("z", TensorProto.FLOAT, ["b", 96])],
+                              [weight("g", 64), weight("w", 64, 96)])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), name)
+    return name
+
+
+for flags in ((), ("--w8a16",), ("--w8a16", "--no-fuse")):
+    artefact = compile_model(write_f16_model(path("half.onnx")), path("half.qopt"), *flags)
+    for isa in isas():
+        check_whole(artefact, verify(artefact, env={"QOPT_ISA": isa}))
 
 # The text is a table with every kernel, and names its budgets.
 text = run("qopt-run", path("w4.qopt"), "--verify").stdout
