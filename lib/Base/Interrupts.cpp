@@ -50,6 +50,8 @@ static void waitForSignal(sigset_t Signals) {
   // Held until the end: nobody begins or finishes a file any more.
   notes().Lock.lock();
   removeAll();
+  // Whoever started the process may have had the signal ignored, as shells do in the background.
+  std::signal(Number, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &Signals, nullptr);
   std::raise(Number);
 }
