@@ -36,6 +36,8 @@ LLVM::LLVMFuncOp nvptx::createKernelFunction(ModuleOp Module, StringRef Symbol, 
   Function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), Builder.getUnitAttr());
   Function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                     Builder.getDenseI32ArrayAttr({int32_t(Threads), 1, 1}));
+  // Without it ptxas may keep to fewer registers than the block can have, and spill.
+  Function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), Builder.getI32IntegerAttr(1));
   // "no-builtins": a loop must not become a call of memset or memcpy.
   Function.setPassthroughAttr(Builder.getStrArrayAttr({"nounwind", "no-builtins"}));
   Block *Entry = Function.addEntryBlock(Builder);
