@@ -1,6 +1,7 @@
 #include "qopt/Base/Interrupts.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -50,10 +51,10 @@ static void waitForSignal(sigset_t Signals) {
   // Held until the end: nobody begins or finishes a file any more.
   notes().Lock.lock();
   removeAll();
-  // Whoever started the process may have had the signal ignored, as shells do in the background.
-  std::signal(Number, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &Signals, nullptr);
   std::raise(Number);
+  // A handler that others installed has let it pass; the lock above would stop everybody for ever.
+  std::_Exit(128 + Number);
 }
 
 void cleanUpWhenInterrupted() {

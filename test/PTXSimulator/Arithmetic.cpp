@@ -262,19 +262,6 @@ bool readMode(const Modifiers &M, uint32_t &Mode, std::initializer_list<std::str
   return true;
 }
 
-void places(Decoder &D, const Statement &S, Instruction &I, Execute Run, std::string_view T,
-            unsigned Sources) {
-  if (!Run)
-    return D.unknown(S);
-  I.Run = Run;
-  D.expectOperands(S, Sources + 1, Sources + 1);
-  if (D.failed())
-    return;
-  for (unsigned N = 0; N < Sources; ++N)
-    I.Source[N] = D.source(S.Operands[N + 1], T);
-  I.Destination = D.destination(S.Operands[0]);
-}
-
 template <typename Op> Execute floatOf(std::string_view T, uint32_t Mode) {
   bool Plain = (Mode & ~uint32_t(Ftz)) == 0;
   if (T == "f32")
@@ -291,14 +278,14 @@ void decodeSum(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
   if (has(M, "cc"))
     return decodeIntegerCarry(D, S, M, I);
   if (!isFloat(T))
-    return places(D, S, I,
-                  M.size() == 3 && M[1] == "sat" && T == "s32" ? saturatingSum<Sign>
-                  : M.size() == 2                              ? integerOf<Op>(T)
-                                                               : nullptr,
-                  T, 2);
+    return D.operands(S, I,
+                      M.size() == 3 && M[1] == "sat" && T == "s32" ? saturatingSum<Sign>
+                      : M.size() == 2                              ? integerOf<Op>(T)
+                                                                   : nullptr,
+                      T, 2);
   if (!readMode(M, I.Mode, {"rn", "rz", "rm", "rp", "ftz", "sat"}))
     return D.unknown(S);
-  places(D, S, I, floatOf<Op>(T, I.Mode), T, 2);
+  D.operands(S, I, floatOf<Op>(T, I.Mode), T, 2);
 }
 
 void decodeMul(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
@@ -307,7 +294,7 @@ void decodeMul(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
     return decodeIntegerMul(D, S, M, I);
   if (!readMode(M, I.Mode, {"rn", "rz", "rm", "rp", "ftz", "sat"}))
     return D.unknown(S);
-  places(D, S, I, floatOf<Multiply>(T, I.Mode), T, 2);
+  D.operands(S, I, floatOf<Multiply>(T, I.Mode), T, 2);
 }
 
 void decodeFma(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
@@ -323,32 +310,32 @@ void decodeFma(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
                 : T == "f64"  ? (I.Mode ? nullptr : doubleFma)
                 : isBfloat(T) ? halfFma<BfloatFormat>
                               : halfFma<HalfFormat>;
-  places(D, S, I, Run, T, 3);
+  D.operands(S, I, Run, T, 3);
 }
 
 void decodeDiv(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
   if (!isFloat(T))
-    return places(D, S, I, M.size() == 2 ? integerDivision(T) : nullptr, T, 2);
+    return D.operands(S, I, M.size() == 2 ? integerDivision(T) : nullptr, T, 2);
   // .approx and .full allow 2 ulp; the exact quotient is within.
   if (!readMode(M, I.Mode, {"rn", "rz", "rm", "rp", "ftz", "approx", "full"}) ||
       (T != "f32" && T != "f64"))
     return D.unknown(S);
-  places(D, S, I, floatOf<Divide>(T, I.Mode), T, 2);
+  D.operands(S, I, floatOf<Divide>(T, I.Mode), T, 2);
 }
 
 template <bool Max>
 void decodeExtreme(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
   if (!isFloat(T))
-    return places(D, S, I, M.size() == 2 ? integerOf<Extreme<Max>>(T) : nullptr, T, 2);
+    return D.operands(S, I, M.size() == 2 ? integerOf<Extreme<Max>>(T) : nullptr, T, 2);
   if (!readMode(M, I.Mode, {"ftz", "NaN", "xorsign", "abs"}))
     return D.unknown(S);
   Execute Run = T == "f32"    ? floatExtreme<Max>
                 : T == "f64"  ? doubles<Extreme<Max>>
                 : isBfloat(T) ? halfExtreme<Max, BfloatFormat>
                               : halfExtreme<Max, HalfFormat>;
-  places(D, S, I, Run, T, 2);
+  D.operands(S, I, Run, T, 2);
 }
 
 // abs and neg of floats change the sign alone (and flush).
@@ -384,7 +371,7 @@ void decodeSign(Decoder &D, const Statement &S, const Modifiers &M, Instruction 
                 : T == "s32" ? (Negate ? negate<int32_t> : absolute<int32_t>)
                 : T == "s64" ? (Negate ? negate<int64_t> : absolute<int64_t>)
                              : nullptr;
-  places(D, S, I, Run, T, 1);
+  D.operands(S, I, Run, T, 1);
 }
 
 template <typename U, U Sign> void copySign(Warp &W, const Instruction &I, LaneMask M) {
@@ -392,11 +379,11 @@ template <typename U, U Sign> void copySign(Warp &W, const Instruction &I, LaneM
 }
 void decodeCopysign(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
-  places(D, S, I,
-         T == "f32"   ? copySign<uint32_t, 0x80000000u>
-         : T == "f64" ? copySign<uint64_t, uint64_t(1) << 63>
-                      : nullptr,
-         T, 2);
+  D.operands(S, I,
+             T == "f32"   ? copySign<uint32_t, 0x80000000u>
+             : T == "f64" ? copySign<uint64_t, uint64_t(1) << 63>
+                          : nullptr,
+             T, 2);
 }
 
 } // namespace

@@ -45,22 +45,6 @@ void decodePredicateLogic(Decoder &D, const Statement &S, Instruction &I, Execut
   I.Destination = D.predicateDestination(S.Operands[0]);
 }
 
-void operands(Decoder &D, const Statement &S, Instruction &I, Execute Run,
-              std::initializer_list<std::string_view> Types) {
-  if (!Run)
-    return D.unknown(S);
-  I.Run = Run;
-  D.expectOperands(S, Types.size() + 1, Types.size() + 1);
-  if (D.failed())
-    return;
-  unsigned N = 0;
-  for (std::string_view T : Types) {
-    I.Source[N] = D.source(S.Operands[N + 1], T);
-    ++N;
-  }
-  I.Destination = D.destination(S.Operands[0]);
-}
-
 template <typename Op>
 void decodeLogic(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
@@ -70,19 +54,19 @@ void decodeLogic(Decoder &D, const Statement &S, const Modifiers &M, Instruction
                 : T == "b32" ? logic<Op, uint32_t>
                 : T == "b64" ? logic<Op, uint64_t>
                              : nullptr;
-  operands(D, S, I, Run, {T, T});
+  D.operands(S, I, Run, {T, T});
 }
 
 void decodeNot(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
   if (T == "pred")
     return decodePredicateLogic(D, S, I, invertPredicate, 1);
-  operands(D, S, I,
-           T == "b16"   ? invert<uint16_t>
-           : T == "b32" ? invert<uint32_t>
-           : T == "b64" ? invert<uint64_t>
-                        : nullptr,
-           {T});
+  D.operands(S, I,
+             T == "b16"   ? invert<uint16_t>
+             : T == "b32" ? invert<uint32_t>
+             : T == "b64" ? invert<uint64_t>
+                          : nullptr,
+             {T});
 }
 
 template <typename T> void logicalNot(Warp &W, const Instruction &I, LaneMask M) {
@@ -90,12 +74,12 @@ template <typename T> void logicalNot(Warp &W, const Instruction &I, LaneMask M)
 }
 void decodeCnot(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
-  operands(D, S, I,
-           T == "b16"   ? logicalNot<uint16_t>
-           : T == "b32" ? logicalNot<uint32_t>
-           : T == "b64" ? logicalNot<uint64_t>
-                        : nullptr,
-           {T});
+  D.operands(S, I,
+             T == "b16"   ? logicalNot<uint16_t>
+             : T == "b32" ? logicalNot<uint32_t>
+             : T == "b64" ? logicalNot<uint64_t>
+                          : nullptr,
+             {T});
 }
 
 template <typename T> void shiftLeft(Warp &W, const Instruction &I, LaneMask M) {
@@ -112,12 +96,12 @@ template <typename T> void shiftRight(Warp &W, const Instruction &I, LaneMask M)
 }
 void decodeShl(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
-  operands(D, S, I,
-           T == "b16"   ? shiftLeft<uint16_t>
-           : T == "b32" ? shiftLeft<uint32_t>
-           : T == "b64" ? shiftLeft<uint64_t>
-                        : nullptr,
-           {T, "u32"});
+  D.operands(S, I,
+             T == "b16"   ? shiftLeft<uint16_t>
+             : T == "b32" ? shiftLeft<uint32_t>
+             : T == "b64" ? shiftLeft<uint64_t>
+                          : nullptr,
+             {T, "u32"});
 }
 void decodeShr(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
@@ -128,7 +112,7 @@ void decodeShr(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
                 : T == "s32"               ? shiftRight<int32_t>
                 : T == "s64"               ? shiftRight<int64_t>
                                            : nullptr;
-  operands(D, S, I, Run, {T, "u32"});
+  D.operands(S, I, Run, {T, "u32"});
 }
 
 template <bool Left, bool Clamp> void funnel(Warp &W, const Instruction &I, LaneMask M) {
@@ -145,7 +129,7 @@ void decodeShf(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
   Execute Run = M[1] == "l"   ? (Clamp ? funnel<true, true> : funnel<true, false>)
                 : M[1] == "r" ? (Clamp ? funnel<false, true> : funnel<false, false>)
                               : nullptr;
-  operands(D, S, I, Run, {"b32", "b32", "u32"});
+  D.operands(S, I, Run, {"b32", "b32", "u32"});
 }
 
 // The common functions are spelled out; the rest goes through the table bit by bit.
@@ -213,7 +197,7 @@ void prmtMode(Warp &W, const Instruction &I, LaneMask M) {
   });
 }
 void decodePrmt(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
-  operands(D, S, I, M.size() > 2 ? prmtMode : prmt, {"b32", "b32", "b32"});
+  D.operands(S, I, M.size() > 2 ? prmtMode : prmt, {"b32", "b32", "b32"});
   if (M.size() <= 2)
     return;
   if (!modeSelectors(M[2], 1))
@@ -246,7 +230,7 @@ void decodeBfe(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
                 : T == "u64" ? extractField<uint64_t>
                 : T == "s64" ? extractField<int64_t>
                              : nullptr;
-  operands(D, S, I, Run, {T, "u32", "u32"});
+  D.operands(S, I, Run, {T, "u32", "u32"});
 }
 
 template <typename T> void insertField(Warp &W, const Instruction &I, LaneMask M) {
@@ -264,11 +248,11 @@ template <typename T> void insertField(Warp &W, const Instruction &I, LaneMask M
 }
 void decodeBfi(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
-  operands(D, S, I,
-           T == "b32"   ? insertField<uint32_t>
-           : T == "b64" ? insertField<uint64_t>
-                        : nullptr,
-           {T, T, "u32", "u32"});
+  D.operands(S, I,
+             T == "b32"   ? insertField<uint32_t>
+             : T == "b64" ? insertField<uint64_t>
+                          : nullptr,
+             {T, T, "u32", "u32"});
 }
 
 template <typename T> uint32_t leadingZeros(T A) {
@@ -306,7 +290,7 @@ void decodeUnaryBits(Decoder &D, const Statement &S, const Modifiers &M, Instruc
   Execute Run = M[0] == "popc"  ? (Wide ? population<uint64_t> : population<uint32_t>)
                 : M[0] == "clz" ? (Wide ? countLeading<uint64_t> : countLeading<uint32_t>)
                                 : (Wide ? reverseBits<uint64_t> : reverseBits<uint32_t>);
-  operands(D, S, I, T == "b32" || Wide ? Run : nullptr, {T});
+  D.operands(S, I, T == "b32" || Wide ? Run : nullptr, {T});
 }
 void decodeBfind(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
@@ -316,7 +300,7 @@ void decodeBfind(Decoder &D, const Statement &S, const Modifiers &M, Instruction
                 : T == "u64" ? (Amount ? findTop<uint64_t, true> : findTop<uint64_t, false>)
                 : T == "s64" ? (Amount ? findTop<int64_t, true> : findTop<int64_t, false>)
                              : nullptr;
-  operands(D, S, I, Run, {T});
+  D.operands(S, I, Run, {T});
 }
 
 template <bool Wrap> void bitMask(Warp &W, const Instruction &I, LaneMask M) {
@@ -327,7 +311,7 @@ template <bool Wrap> void bitMask(Warp &W, const Instruction &I, LaneMask M) {
   });
 }
 void decodeBmsk(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
-  operands(D, S, I, has(M, "wrap") ? bitMask<true> : bitMask<false>, {"b32", "b32"});
+  D.operands(S, I, has(M, "wrap") ? bitMask<true> : bitMask<false>, {"b32", "b32"});
 }
 
 template <bool IsSigned, bool Wrap> void signExtend(Warp &W, const Instruction &I, LaneMask M) {
@@ -346,7 +330,7 @@ void decodeSzext(Decoder &D, const Statement &S, const Modifiers &M, Instruction
   bool Wrap = has(M, "wrap");
   Execute Run = M.back() == "s32" ? (Wrap ? signExtend<true, true> : signExtend<true, false>)
                                   : (Wrap ? signExtend<false, true> : signExtend<false, false>);
-  operands(D, S, I, Run, {"b32", "u32"});
+  D.operands(S, I, Run, {"b32", "u32"});
 }
 
 void findNth(Warp &W, const Instruction &I, LaneMask M) {
@@ -365,7 +349,7 @@ void findNth(Warp &W, const Instruction &I, LaneMask M) {
       });
 }
 void decodeFns(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
-  operands(D, S, I, findNth, {"b32", "b32", "s32"});
+  D.operands(S, I, findNth, {"b32", "b32", "s32"});
 }
 
 } // namespace

@@ -52,6 +52,19 @@ void Decoder::expectOperands(const Statement &S, size_t Least, size_t Most) {
     fail("has " + std::to_string(S.Operands.size()) + " operands");
 }
 
+void Decoder::operands(const Statement &S, Instruction &I, Execute Run,
+                       const std::vector<std::string_view> &Types) {
+  if (!Run)
+    return unknown(S);
+  I.Run = Run;
+  expectOperands(S, Types.size() + 1, Types.size() + 1);
+  if (failed())
+    return;
+  for (size_t N = 0; N < Types.size(); ++N)
+    I.Source[N] = source(S.Operands[N + 1], Types[N]);
+  I.Destination = destination(S.Operands[0]);
+}
+
 Place Decoder::newRegister(unsigned Bytes) {
   if (!Bytes)
     return PredicatePlace | Out.Predicates++;

@@ -39,6 +39,14 @@ public:
   /// Refuses the instruction: its opcode with these modifiers is not known.
   void unknown(const Statement &S);
   void expectOperands(const Statement &S, size_t Least, size_t Most);
+  /// A statement with a destination and a source of each of these types. Without `Run` it is
+  /// unknown.
+  void operands(const Statement &S, Instruction &I, Execute Run,
+                const std::vector<std::string_view> &Types);
+  void operands(const Statement &S, Instruction &I, Execute Run, std::string_view Type,
+                size_t Sources) {
+    operands(S, I, Run, std::vector<std::string_view>(Sources, Type));
+  }
 
   /// A register, constant, special register or variable's address read as this type.
   Place source(const Operand &O, std::string_view Type);

@@ -117,20 +117,6 @@ Execute madWideOf(std::string_view T) {
                       : nullptr;
 }
 
-/// Destination and as many sources as there are, all of one type.
-void same(Decoder &D, const Statement &S, Instruction &I, Execute Run, std::string_view Type,
-          unsigned Sources) {
-  if (!Run)
-    return D.unknown(S);
-  I.Run = Run;
-  D.expectOperands(S, Sources + 1, Sources + 1);
-  if (D.failed())
-    return;
-  for (unsigned N = 0; N < Sources; ++N)
-    I.Source[N] = D.source(S.Operands[N + 1], Type);
-  I.Destination = D.destination(S.Operands[0]);
-}
-
 std::string_view doubled(std::string_view Type) {
   return Type == "u16" ? "u32" : Type == "s16" ? "s32" : Type == "u32" ? "u64" : "s64";
 }
@@ -175,11 +161,11 @@ void decodeCarry(Decoder &D, const Statement &S, const Modifiers &M, Instruction
            (M[0].substr(0, 3) == "sub" ? Subtracts : 0) | (has(M, "lo") ? MultipliesLow : 0) |
            (has(M, "hi") ? MultipliesHigh : 0) | (Type[0] == 's' ? Signed : 0);
   bool Multiply = I.Mode & (MultipliesLow | MultipliesHigh);
-  same(D, S, I,
-       typeBytes(Type) == 8   ? withCarry<uint64_t>
-       : typeBytes(Type) == 4 ? withCarry<uint32_t>
-                              : nullptr,
-       Type, Multiply ? 3 : 2);
+  D.operands(S, I,
+             typeBytes(Type) == 8   ? withCarry<uint64_t>
+             : typeBytes(Type) == 4 ? withCarry<uint32_t>
+                                    : nullptr,
+             Type, Multiply ? 3 : 2);
   if (!Multiply)
     I.Source[2] = I.Source[0];
 }
@@ -190,7 +176,7 @@ void decodeMul(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
                 : has(M, "hi")   ? mulHighOf(Type)
                 : has(M, "wide") ? mulWideOf(Type)
                                  : nullptr;
-  same(D, S, I, Run, Type, 2);
+  D.operands(S, I, Run, Type, 2);
 }
 
 void decodeMad(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
@@ -203,7 +189,7 @@ void decodeMad(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
                 : has(M, "hi")   ? madHighOf(Type)
                 : has(M, "wide") ? madWideOf(Type)
                                  : nullptr;
-  same(D, S, I, Run, Type, 3);
+  D.operands(S, I, Run, Type, 3);
   if (!D.failed() && has(M, "wide"))
     I.Source[2] = D.source(S.Operands[3], doubled(Type));
 }
@@ -212,15 +198,15 @@ void decodeMul24(Decoder &D, const Statement &S, const Modifiers &M, Instruction
   bool High = has(M, "hi"), IsSigned = M.back() == "s32";
   Execute Run = IsSigned ? (High ? mul24<int32_t, 16> : mul24<int32_t, 0>)
                          : (High ? mul24<uint32_t, 16> : mul24<uint32_t, 0>);
-  same(D, S, I, Run, M.back(), 2);
+  D.operands(S, I, Run, M.back(), 2);
 }
 
 void decodeSad(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
-  same(D, S, I, sadOf(M.back()), M.back(), 3);
+  D.operands(S, I, sadOf(M.back()), M.back(), 3);
 }
 
 void decodeRem(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
-  same(D, S, I, remainderOf(M.back()), M.back(), 2);
+  D.operands(S, I, remainderOf(M.back()), M.back(), 2);
 }
 
 // dp4a, dp2a: Mode bit 0: a signed, bit 1: b signed, bit 2: high half of b.
@@ -250,7 +236,7 @@ void decodeDot(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
     return D.unknown(S);
   I.Mode =
       (M[M.size() - 2] == "s32" ? 1 : 0) | (M.back() == "s32" ? 2 : 0) | (has(M, "hi") ? 4 : 0);
-  same(D, S, I, M[0] == "dp4a" ? dot4 : dot2, "u32", 3);
+  D.operands(S, I, M[0] == "dp4a" ? dot4 : dot2, "u32", 3);
 }
 
 } // namespace

@@ -304,8 +304,9 @@ static int fail(const Status &Error) {
 }
 
 int main(int Argc, char **Argv) {
-  llvm::InitLLVM Init(Argc, Argv);
+  // First, while what the parent ignores can still be told from LLVM's own handlers.
   cleanUpWhenInterrupted();
+  llvm::InitLLVM Init(Argc, Argv);
   cl::ResetCommandLineParser();
   Flags &Known = flags();
   auto Helped = parseCommandLine(Argc, Argv, Help, {&Known.FormatOptions, &Known.SizeOptions, &Known.LevelFlags, &Known.OutputOptions});

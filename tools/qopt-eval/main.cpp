@@ -219,8 +219,9 @@ static Status compareOutputs(const Request &Given) {
 }
 
 int main(int Argc, char **Argv) {
-  llvm::InitLLVM Init(Argc, Argv);
+  // First, while what the parent ignores can still be told from LLVM's own handlers.
   cleanUpWhenInterrupted();
+  llvm::InitLLVM Init(Argc, Argv);
   cl::ResetCommandLineParser();
   auto Helped = parseCommandLine(Argc, Argv, Help, {&flags().Quality, &flags().Other});
   if (!Helped)

@@ -56,8 +56,6 @@ private:
   void emitEpilogue(const Segment &Segment, Value M, Value Panel, ArrayRef<Values> Vectors);
   void emitEpilogueVector(const Segment &Segment, Value M, Value Column, ArrayRef<Value> Vectors,
                           int64_t Count);
-  Value epilogueValue(Value Of, const Segment &Segment, Value M, Value Column, int64_t Count,
-                      llvm::DenseMap<Value, Value> &Known);
   Value epilogueOperand(Value Leaf, const Segment &Segment, Value M, Value Column, int64_t Count);
 
   /// Runs `Body(segment, low, high)` for the panels of each segment that are among the items of the
@@ -482,38 +480,20 @@ void ContractionEmitter::emitEpilogueVector(const Segment &Segment, Value M, Val
   }
   SmallVector<Value> Results = Info.getResults();
   for (unsigned Result : Segment.Results) {
-    Value Vector = epilogueValue(Results[Result], Segment, M, Column, Count, Known);
-    if (!Vector)
+    FailureOr<Value> Vector = emitElementwiseTree(B, Results[Result], Known, [&](Value Of) {
+      return isArgumentOrConstant(Of) ? epilogueOperand(Of, Segment, M, Column, Count) : Value();
+    });
+    if (failed(Vector)) {
+      Failed = true;
       return;
+    }
     Type Element = cpu::getElementType(Results[Result]);
     Value To = B.element(B.getResult(Result), B.add(B.mul(M, Segment.Outputs), Column), Element);
     if (Count)
-      B.storeFirst(Vector, To, Element, Count);
+      B.storeFirst(*Vector, To, Element, Count);
     else
-      B.storeVector(Vector, To, Element);
+      B.storeVector(*Vector, To, Element);
   }
-}
-
-Value ContractionEmitter::epilogueValue(Value Of, const Segment &Segment, Value M, Value Column,
-                                        int64_t Count, llvm::DenseMap<Value, Value> &Known) {
-  Of = skipReshapes(Of);
-  if (Value Vector = Known.lookup(Of))
-    return Vector;
-  Operation *Op = Of.getDefiningOp();
-  if (!Op || isa<ConstantOp>(Op))
-    return Known[Of] = epilogueOperand(Of, Segment, M, Column, Count);
-  Values Operands;
-  for (Value Operand : Op->getOperands()) {
-    Operands.push_back(epilogueValue(Operand, Segment, M, Column, Count, Known));
-    if (!Operands.back())
-      return nullptr;
-  }
-  FailureOr<Value> Result = emitElementwise(B, Op, Operands);
-  if (failed(Result)) {
-    Failed = true;
-    return nullptr;
-  }
-  return Known[Of] = *Result;
 }
 
 /// Sixteen elements of an argument or constant: one number, a vector along the outputs, or a tensor

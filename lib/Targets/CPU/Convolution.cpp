@@ -59,8 +59,6 @@ private:
 
   // Epilogue.
   void emitEpilogue(const Unit &At, Value Item, Value Outputs);
-  Value epilogueValue(Value Of, ArrayRef<Value> Index, int64_t Lanes, int64_t Count,
-                      llvm::DenseMap<Value, Value> &Known);
   Value epilogueOperand(Value Leaf, ArrayRef<Value> Index, int64_t Lanes, int64_t Count);
 
   KernelBuilder &B;
@@ -276,40 +274,23 @@ void ConvolutionEmitter::emitEpilogue(const Unit &At, Value Item, Value Outputs)
       llvm::DenseMap<Value, Value> Known;
       Known[Conv.getResult()] = B.loadRaw(sum(Output, Position), B.f32Vector(Lanes));
       for (auto [I, Result] : llvm::enumerate(Results)) {
-        Value Vector = epilogueValue(skipReshapes(Result), Index, Lanes, Count, Known);
-        if (!Vector)
+        FailureOr<Value> Vector = emitElementwiseTree(B, Result, Known, [&](Value Of) {
+          return isArgumentOrConstant(Of) ? epilogueOperand(Of, Index, Lanes, Count) : Value();
+        });
+        if (failed(Vector)) {
+          Failed = true;
           return;
+        }
         Type Element = cpu::getElementType(Result);
         Value Pointer = B.element(B.getResult(I), To, Element);
         if (Count)
-          B.storeFirst(Vector, Pointer, Element, Count);
+          B.storeFirst(*Vector, Pointer, Element, Count);
         else
-          B.storeVector(Vector, Pointer, Element);
+          B.storeVector(*Vector, Pointer, Element);
       }
     };
     Tile.forOutputs(B, At.Place, Write);
   });
-}
-
-Value ConvolutionEmitter::epilogueValue(Value Of, ArrayRef<Value> Index, int64_t Lanes,
-                                        int64_t Count, llvm::DenseMap<Value, Value> &Known) {
-  if (Value Vector = Known.lookup(Of))
-    return Vector;
-  Operation *Op = Of.getDefiningOp();
-  if (!Op || isa<ConstantOp>(Op))
-    return Known[Of] = epilogueOperand(Of, Index, Lanes, Count);
-  Values Operands;
-  for (Value Operand : Op->getOperands()) {
-    Operands.push_back(epilogueValue(Operand, Index, Lanes, Count, Known));
-    if (!Operands.back())
-      return nullptr;
-  }
-  FailureOr<Value> Result = emitElementwise(B, Op, Operands);
-  if (failed(Result)) {
-    Failed = true;
-    return nullptr;
-  }
-  return Known[Of] = *Result;
 }
 
 /// Elements of an argument or constant that broadcasts to the result, from `Index` on.

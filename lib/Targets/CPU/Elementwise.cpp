@@ -37,7 +37,6 @@ public:
 
 private:
   Value offsetOf(const Leaf &Leaf, ArrayRef<Value> Indices);
-  FailureOr<Value> evaluate(Value Of, Value I, int64_t Lanes, llvm::DenseMap<Value, Value> &Known);
   Value loadLeaf(Value Of, Value I, int64_t Lanes);
 
   KernelBuilder &B;
@@ -72,10 +71,7 @@ public:
 
 //===- Form -----------------------------------------------------------------------------------===//
 
-static bool isLeaf(Value Of) {
-  Value Source = skipReshapes(Of);
-  return isa<BlockArgument>(Source) || Source.getDefiningOp<ConstantOp>();
-}
+static bool isLeaf(Value Of) { return isArgumentOrConstant(skipReshapes(Of)); }
 
 /// The shape that all operations have, or nothing where they differ.
 static std::optional<Dims> findShape(const KernelInfo &Info, std::string &Reason) {
@@ -198,7 +194,10 @@ LogicalResult ElementwiseEmitter::emit() {
     B.loopLanes(Count, [&](Value I, int64_t Lanes) {
       llvm::DenseMap<Value, Value> Known;
       for (auto [R, Result] : llvm::enumerate(Info.getResults())) {
-        FailureOr<Value> Vector = evaluate(skipReshapes(Result), I, Lanes, Known);
+        FailureOr<Value> Vector =
+            emitElementwiseTree(B, skipReshapes(Result), Known, [&](Value Of) {
+              return isLeaf(Of) ? loadLeaf(Of, I, Lanes) : Value();
+            });
         Type Element = cpu::getElementType(Result);
         if (failed(Vector)) {
           Status = failure();
@@ -217,25 +216,6 @@ Value ElementwiseEmitter::loadLeaf(Value Of, Value I, int64_t Lanes) {
   if (Form.Leaves.find(Of)->second.Has.back())
     return B.loadVector(B.element(Row, I, Element), Element, Lanes);
   return B.splat(B.loadScalar(Row, Element), Lanes);
-}
-
-FailureOr<Value> ElementwiseEmitter::evaluate(Value Of, Value I, int64_t Lanes,
-                                              llvm::DenseMap<Value, Value> &Known) {
-  if (Value Vector = Known.lookup(Of))
-    return Vector;
-  if (isLeaf(Of))
-    return Known[Of] = loadLeaf(Of, I, Lanes);
-  SmallVector<Value> Operands;
-  for (Value Operand : Of.getDefiningOp()->getOperands()) {
-    FailureOr<Value> Vector = evaluate(Operand, I, Lanes, Known);
-    if (failed(Vector))
-      return failure();
-    Operands.push_back(*Vector);
-  }
-  FailureOr<Value> Result = emitElementwise(B, Of.getDefiningOp(), Operands);
-  if (failed(Result))
-    return failure();
-  return Known[Of] = *Result;
 }
 
 namespace qopt::cpu {

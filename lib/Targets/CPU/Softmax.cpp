@@ -22,10 +22,7 @@ public:
   KernelPlan plan(const KernelInfo &Kernel) const override {
     SoftmaxOp Op = find(Kernel);
     KernelPlan Plan;
-    Plan.Items = Kernel.constant(1);
-    for (auto [Axis, Size] : llvm::enumerate(Kernel.getDims(Op.getInput())))
-      if (Axis != Op.getAxis())
-        Plan.Items = Plan.Items * Size;
+    Plan.Items = codegen::getLines(Kernel, Op);
     // The exponentials of a line.
     Plan.ScratchBytes = Kernel.getDims(Op.getInput())[Op.getAxis()] * 4;
     return Plan;

@@ -204,3 +204,25 @@ FailureOr<Value> codegen::emitElementwise(KernelBuilder &B, Operation *Op,
     return Op->emitOpError("is not defined for these element types");
   return Result;
 }
+
+FailureOr<Value> codegen::emitElementwiseTree(KernelBuilder &B, Value Of,
+                                              llvm::DenseMap<Value, Value> &Known,
+                                              function_ref<Value(Value)> Leaf) {
+  if (Value Number = Known.lookup(Of))
+    return Number;
+  if (Value Number = Leaf(Of))
+    return Known[Of] = Number;
+  if (auto Reshape = Of.getDefiningOp<ReshapeOp>())
+    return emitElementwiseTree(B, Reshape.getInput(), Known, Leaf);
+  SmallVector<Value> Operands;
+  for (Value Operand : Of.getDefiningOp()->getOperands()) {
+    FailureOr<Value> Number = emitElementwiseTree(B, Operand, Known, Leaf);
+    if (failed(Number))
+      return failure();
+    Operands.push_back(*Number);
+  }
+  FailureOr<Value> Result = emitElementwise(B, Of.getDefiningOp(), Operands);
+  if (failed(Result))
+    return failure();
+  return Known[Of] = *Result;
+}

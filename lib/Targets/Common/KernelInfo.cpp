@@ -60,6 +60,10 @@ qkernel::WeightLayoutInterface KernelInfo::getLayout(Value Argument) const {
                                                              "qkernel.layout");
 }
 
+bool codegen::isArgumentOrConstant(Value Of) {
+  return isa<BlockArgument>(Of) || Of.getDefiningOp<ConstantOp>();
+}
+
 Value codegen::skipReshapes(Value Value) {
   while (auto Reshape = Value.getDefiningOp<ReshapeOp>())
     Value = Reshape.getInput();

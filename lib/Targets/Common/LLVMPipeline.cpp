@@ -9,7 +9,11 @@
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -29,9 +33,8 @@ LogicalResult codegen::lowerToLLVMDialect(ModuleOp Module) {
   return Passes.run(Module);
 }
 
-/// No function of the C library may be assumed to exist.
-void codegen::optimize(llvm::Module &Module, llvm::TargetMachine &Machine,
-                       llvm::OptimizationLevel Level) {
+static void optimize(llvm::Module &Module, llvm::TargetMachine &Machine,
+                     llvm::OptimizationLevel Level) {
   llvm::LoopAnalysisManager Loops;
   llvm::FunctionAnalysisManager Functions;
   llvm::CGSCCAnalysisManager Calls;
@@ -48,8 +51,8 @@ void codegen::optimize(llvm::Module &Module, llvm::TargetMachine &Machine,
   Builder.buildPerModuleDefaultPipeline(Level).run(Module, Modules);
 }
 
-LogicalResult codegen::emitFile(llvm::Module &Module, llvm::TargetMachine &Machine,
-                                llvm::CodeGenFileType Type, SmallVectorImpl<char> &Bytes) {
+static LogicalResult emitFile(llvm::Module &Module, llvm::TargetMachine &Machine,
+                              llvm::CodeGenFileType Type, SmallVectorImpl<char> &Bytes) {
   llvm::raw_svector_ostream Stream(Bytes);
   llvm::legacy::PassManager Passes;
   llvm::TargetLibraryInfoImpl Library(Module.getTargetTriple());
@@ -59,4 +62,21 @@ LogicalResult codegen::emitFile(llvm::Module &Module, llvm::TargetMachine &Machi
     return failure();
   Passes.run(Module);
   return success();
+}
+
+FailureOr<std::string> codegen::compile(ModuleOp Module, llvm::TargetMachine &Machine,
+                                        llvm::OptimizationLevel Level, llvm::CodeGenFileType Type) {
+  registerBuiltinDialectTranslation(*Module.getContext());
+  registerLLVMDialectTranslation(*Module.getContext());
+  llvm::LLVMContext Context;
+  std::unique_ptr<llvm::Module> Translated = translateModuleToLLVMIR(Module, Context, "kernels");
+  if (!Translated)
+    return Module.emitError("kernels cannot be translated to LLVM IR");
+  Translated->setDataLayout(Machine.createDataLayout());
+  Translated->setTargetTriple(Machine.getTargetTriple());
+  optimize(*Translated, Machine, Level);
+  SmallVector<char, 0> Bytes;
+  if (failed(emitFile(*Translated, Machine, Type, Bytes)))
+    return Module.emitError("LLVM cannot emit code for ") << Machine.getTargetTriple().str();
+  return std::string(Bytes.data(), Bytes.size());
 }

@@ -41,6 +41,14 @@ SoftmaxOp codegen::findSoftmax(const KernelInfo &Kernel, std::string &Reason) {
   return nullptr;
 }
 
+AffineExpr codegen::getLines(const KernelInfo &Kernel, SoftmaxOp Op) {
+  AffineExpr Lines = Kernel.constant(1);
+  for (auto [Axis, Size] : llvm::enumerate(Kernel.getDims(Op.getInput())))
+    if (Axis != Op.getAxis())
+      Lines = Lines * Size;
+  return Lines;
+}
+
 AttentionOp codegen::findAttention(const KernelInfo &Kernel, std::string &Reason) {
   auto Op = dyn_cast_or_null<AttentionOp>(findOnly(Kernel));
   if (!Op)

@@ -25,18 +25,13 @@ using codegen::Segment;
 using Values = KernelBuilder::Values;
 
 static constexpr int64_t Warps = 4;
-static constexpr int64_t MaxTileRows = 8;
+static constexpr int64_t MaxRows = 8;
 /// Inputs of floats that are shared out like groups.
 static constexpr int64_t FloatGroup = 32;
 
 namespace {
 
-struct TiledContraction {
-  ContractionForm Form;
-  /// Rows of a tile, and where the warps' sums begin in shared memory, as f32
-  /// [warps][linears][rows][32].
-  int64_t TileRows = 0, SumsOffset = 0, SharedBytes = 0;
-
+struct TiledContraction : PanelBlocks {
   static std::optional<TiledContraction> get(const KernelInfo &Info, std::string &Reason);
   /// Staged inputs; whole words of codes are decoded, also where the last one reaches beyond.
   int64_t getStagedInputs() const { return llvm::alignTo(Form.Inputs, 8); }
@@ -46,7 +41,7 @@ class ContractionEmitter {
 public:
   ContractionEmitter(KernelBuilder &B, const TiledContraction &Tiled)
       : B(B), Info(B.getInfo()), Tiled(Tiled), Form(Tiled.Form),
-        Sums(Tiled.Form, Warps, Tiled.TileRows, Tiled.SumsOffset) {}
+        Sums(Tiled.Form, Warps, Tiled.Rows, Tiled.SumsOffset) {}
   LogicalResult emit();
 
 private:
@@ -70,26 +65,9 @@ private:
   LogicalResult Status = success();
 };
 
-class ContractionLowering : public GpuLowering {
+class ContractionLowering : public PanelLowering<TiledContraction, ContractionEmitter, Warps> {
 public:
   StringRef getName() const override { return "contraction"; }
-  bool match(const KernelInfo &Kernel, std::string &Reason) const override {
-    return TiledContraction::get(Kernel, Reason).has_value();
-  }
-  GridPlan plan(const KernelInfo &Kernel) const override {
-    std::string Reason;
-    auto Tiled = *TiledContraction::get(Kernel, Reason);
-    GridPlan Plan;
-    Plan.Blocks = Tiled.Form.getRows(Kernel).ceilDiv(Tiled.TileRows) * getPanels(Tiled.Form);
-    Plan.Threads = Warps * WarpSize;
-    Plan.SharedBytes = Tiled.SharedBytes;
-    return Plan;
-  }
-  LogicalResult emit(KernelBuilder &B) const override {
-    std::string Reason;
-    auto Tiled = TiledContraction::get(B.getInfo(), Reason);
-    return ContractionEmitter(B, *Tiled).emit();
-  }
 };
 
 } // namespace
@@ -102,35 +80,35 @@ std::optional<TiledContraction> TiledContraction::get(const KernelInfo &Info, st
   Tiled.Form = std::move(*Form);
   int64_t StagedRow = Tiled.getStagedInputs() * 4,
           SumsOfRow = PanelSums::getRowBytes(Tiled.Form, Warps);
-  Tiled.TileRows = MaxTileRows;
-  while (Tiled.TileRows && Tiled.TileRows * (StagedRow + SumsOfRow) > MaxBlockBytes)
-    Tiled.TileRows /= 2;
-  if (!Tiled.TileRows) {
+  Tiled.Rows = MaxRows;
+  while (Tiled.Rows && Tiled.Rows * (StagedRow + SumsOfRow) > MaxBlockBytes)
+    Tiled.Rows /= 2;
+  if (!Tiled.Rows) {
     Reason =
         "a row of " + std::to_string(Tiled.Form.Inputs) + " inputs does not fit into shared memory";
     return std::nullopt;
   }
-  Tiled.SumsOffset = Tiled.TileRows * StagedRow;
-  Tiled.SharedBytes = Tiled.TileRows * (StagedRow + SumsOfRow);
+  Tiled.SumsOffset = Tiled.Rows * StagedRow;
+  Tiled.SharedBytes = Tiled.Rows * (StagedRow + SumsOfRow);
   return Tiled;
 }
 
 /// Neighbouring blocks read the same rows and other panels.
 LogicalResult ContractionEmitter::emit() {
   Value Panel = B.rem(B.getBlock(), getPanels(Tiled.Form));
-  TileStart = B.mul(B.div(B.getBlock(), getPanels(Tiled.Form)), Tiled.TileRows);
-  Value Rows = B.min(B.sub(B.size(Form.getRows(Info)), TileStart), B.index(Tiled.TileRows));
+  TileStart = B.mul(B.div(B.getBlock(), getPanels(Tiled.Form)), Tiled.Rows);
+  Value Rows = B.min(B.sub(B.size(Form.getRows(Info)), TileStart), B.index(Tiled.Rows));
   stage(Rows);
   B.syncBlock();
   forSegment(B, Form, Panel, [&](const Segment &Segment, Value Mine) {
     auto OneByOne = [&] {
       B.loop(B.index(0), Rows, 1, [&](Value Row) { emitTile(Segment, Mine, Row, 1); });
     };
-    if (Tiled.TileRows == 1)
+    if (Tiled.Rows == 1)
       return OneByOne();
     B.ifThenElse(
-        B.equal(Rows, B.index(Tiled.TileRows)),
-        [&] { emitTile(Segment, Mine, B.index(0), Tiled.TileRows); }, OneByOne);
+        B.equal(Rows, B.index(Tiled.Rows)),
+        [&] { emitTile(Segment, Mine, B.index(0), Tiled.Rows); }, OneByOne);
   });
   return Status;
 }
@@ -139,7 +117,7 @@ LogicalResult ContractionEmitter::emit() {
 
 /// Input `Input` of row `Row` of the tile, in shared memory.
 Value ContractionEmitter::emitInput(Value Input, Value Row) {
-  return B.element(B.shared(0), B.add(B.mul(Input, Tiled.TileRows), Row), B.getF32Type());
+  return B.element(B.shared(0), B.add(B.mul(Input, Tiled.Rows), Row), B.getF32Type());
 }
 
 void ContractionEmitter::stage(Value Rows) {

@@ -17,7 +17,7 @@ public:
   }
   GridPlan plan(const KernelInfo &Kernel) const override {
     GridPlan Plan;
-    Plan.Blocks = getLines(Kernel).ceilDiv(Warps);
+    Plan.Blocks = codegen::getLines(Kernel, find(Kernel)).ceilDiv(Warps);
     Plan.Threads = Warps * WarpSize;
     return Plan;
   }
@@ -27,14 +27,6 @@ private:
   static SoftmaxOp find(const KernelInfo &Kernel) {
     std::string Reason;
     return codegen::findSoftmax(Kernel, Reason);
-  }
-  static AffineExpr getLines(const KernelInfo &Kernel) {
-    SoftmaxOp Op = find(Kernel);
-    AffineExpr Lines = Kernel.constant(1);
-    for (auto [Axis, Size] : llvm::enumerate(Kernel.getDims(Op.getInput())))
-      if (Axis != Op.getAxis())
-        Lines = Lines * Size;
-    return Lines;
   }
 };
 } // namespace
@@ -47,7 +39,7 @@ LogicalResult SoftmaxLowering::emit(KernelBuilder &B) const {
   Value Count = B.size(Dims[Op.getAxis()]);
   Value Stride = B.size(qopt::getElementCount(Dims.drop_front(Op.getAxis() + 1), B.getContext()));
   Value Line = B.add(B.mul(B.getBlock(), Warps), B.getWarp());
-  B.ifThen(B.lessThan(Line, B.size(getLines(Info))), [&] {
+  B.ifThen(B.lessThan(Line, B.size(codegen::getLines(Info, Op))), [&] {
     Value First = B.add(B.mul(B.div(Line, Stride), B.mul(Count, Stride)), B.rem(Line, Stride));
     auto At = [&](Value Buffer, Value I) {
       return B.element(Buffer, B.add(First, B.mul(I, Stride)), Element);

@@ -42,10 +42,7 @@ static constexpr int64_t ColumnPadding = 64;
 
 namespace {
 
-struct TensorForm {
-  ContractionForm Form;
-  int64_t Rows = 0, SumsOffset = 0, SharedBytes = 0;
-
+struct TensorForm : PanelBlocks {
   static std::optional<TensorForm> get(const KernelInfo &Info, std::string &Reason);
   int64_t getUnits() const { return llvm::divideCeil(Form.Inputs, UnitInputs); }
   int64_t getColumnBytes() const { return getUnits() * UnitInputs * 2 + ColumnPadding; }
@@ -86,26 +83,10 @@ private:
   Value FirstRow, Rows;
 };
 
-class TensorLowering : public GpuLowering {
+class TensorLowering : public PanelLowering<TensorForm, TensorEmitter, Warps> {
 public:
   StringRef getName() const override { return "tensor-contraction"; }
   int getBenefit() const override { return 2; }
-  bool match(const KernelInfo &Kernel, std::string &Reason) const override {
-    return TensorForm::get(Kernel, Reason).has_value();
-  }
-  GridPlan plan(const KernelInfo &Kernel) const override {
-    std::string Reason;
-    auto Tensor = *TensorForm::get(Kernel, Reason);
-    GridPlan Plan;
-    Plan.Blocks = Tensor.Form.getRows(Kernel).ceilDiv(Tensor.Rows) * getPanels(Tensor.Form);
-    Plan.Threads = Warps * WarpSize;
-    Plan.SharedBytes = Tensor.SharedBytes;
-    return Plan;
-  }
-  LogicalResult emit(KernelBuilder &B) const override {
-    std::string Reason;
-    return TensorEmitter(B, *TensorForm::get(B.getInfo(), Reason)).emit();
-  }
 };
 
 } // namespace

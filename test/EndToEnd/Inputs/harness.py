@@ -57,13 +57,13 @@ def read_json(artefact, name):
         return json.load(file)
 
 
-def run_arrays(artefact, folder, *flags, **inputs):
+def run_arrays(artefact, folder, *flags, tool="qopt-run", **inputs):
     """What a program makes of these arrays, by name."""
     given, made = os.path.join(folder, "in.npz"), os.path.join(folder, "out.npz")
     np.savez(given, **inputs)
     if os.path.exists(made):
         os.unlink(made)
-    run("qopt-run", artefact, "--inputs", given, "--outputs", made, "--quiet", *flags)
+    run(tool, artefact, "--inputs", given, "--outputs", made, "--quiet", *flags)
     with np.load(made) as arrays:
         return dict(arrays)
 
@@ -77,10 +77,10 @@ def isas():
     return [isa for isa, words in needs.items() if all(word in flags for word in words)]
 
 
-def generate(artefact, prompts, count, *flags, **options):
+def generate(artefact, prompts, count, *flags, tool="qopt-run", **options):
     """The new ids of each prompt."""
     arguments = [word for prompt in prompts for word in ("--prompt-ids", ",".join(map(str, prompt)))]
-    lines = run("qopt-run", artefact, "--generate", *arguments, "--max-tokens", count, "--quiet", *flags, **options).stdout.split("\n")
+    lines = run(tool, artefact, "--generate", *arguments, "--max-tokens", count, "--quiet", *flags, **options).stdout.split("\n")
     check(lines[-1] == "" and len(lines) == len(prompts) + 1, f"expected a line for each of {len(prompts)} prompts, got {lines}")
     return [[int(word) for word in line.split(",") if word] for line in lines[:-1]]
 

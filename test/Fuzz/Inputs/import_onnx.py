@@ -128,12 +128,12 @@ def main():
     contents = [open(path, "rb").read() for path in sources]
     wrong = []
     for first in range(0, count, CHUNK):
-        shutil.rmtree(folder + "/work", ignore_errors=True)
-        os.makedirs(folder + "/work")
+        shutil.rmtree(folder + "/damaged", ignore_errors=True)
+        os.makedirs(folder + "/damaged")
         paths = []
         for i in range(first, min(first + CHUNK, count)):
             r = random.Random(seed * 1000003 + i)
-            paths.append(f"{folder}/work/{seed}-{i}.onnx")
+            paths.append(f"{folder}/damaged/{seed}-{i}.onnx")
             with open(paths[-1], "wb") as f:
                 f.write(damage(r, r.choice(contents)))
         if is_wrong(paths):

@@ -19,8 +19,10 @@
 namespace qopt::cpu {
 
 using codegen::emitElementwise;
+using codegen::emitElementwiseTree;
 using codegen::getElementBytes;
 using codegen::getElementType;
+using codegen::isArgumentOrConstant;
 using codegen::isElementwise;
 using codegen::skipReshapes;
 

@@ -59,6 +59,9 @@ private:
 /// The value that a reshape (of a reshape …) is a view of.
 mlir::Value skipReshapes(mlir::Value Value);
 
+/// Whether a value is not computed in the kernel.
+bool isArgumentOrConstant(mlir::Value Value);
+
 /// Element type of a tensor value.
 mlir::Type getElementType(mlir::Value Value);
 
@@ -221,6 +224,13 @@ private:
 /// Emits one elementwise operation of the qopt dialect on numbers as they are computed with.
 mlir::FailureOr<mlir::Value> emitElementwise(KernelBuilder &Builder, mlir::Operation *Op,
                                              llvm::ArrayRef<mlir::Value> Operands);
+
+/// A value that elementwise operations (and reshapes between them) make of values that `Leaf`
+/// gives; it gives null for what is no leaf. `Known` holds values that are computed already, and
+/// gets all others.
+mlir::FailureOr<mlir::Value> emitElementwiseTree(KernelBuilder &Builder, mlir::Value Of,
+                                                 llvm::DenseMap<mlir::Value, mlir::Value> &Known,
+                                                 llvm::function_ref<mlir::Value(mlir::Value)> Leaf);
 
 /// Whether `emitElementwise` knows the operation.
 bool isElementwise(mlir::Operation *Op);

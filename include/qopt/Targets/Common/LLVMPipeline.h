@@ -11,11 +11,11 @@ namespace qopt::codegen {
 /// What a KernelBuilder emits, as operations of the `llvm` dialect.
 mlir::LogicalResult lowerToLLVMDialect(mlir::ModuleOp Module);
 
-/// LLVM's own pipeline, in which no function of the C library may be assumed to exist.
-void optimize(llvm::Module &Module, llvm::TargetMachine &Machine, llvm::OptimizationLevel Level);
-
-mlir::LogicalResult emitFile(llvm::Module &Module, llvm::TargetMachine &Machine,
-                             llvm::CodeGenFileType Type, llvm::SmallVectorImpl<char> &Bytes);
+/// From the `llvm` dialect (translations of further dialects are the caller's to register) through
+/// LLVM's own pipeline to assembly or an object file. No function of the C library may be assumed
+/// to exist.
+mlir::FailureOr<std::string> compile(mlir::ModuleOp Module, llvm::TargetMachine &Machine,
+                                     llvm::OptimizationLevel Level, llvm::CodeGenFileType Type);
 
 } // namespace qopt::codegen
 

@@ -14,6 +14,8 @@ namespace qopt::codegen {
 /// rms_norm or layer_norm.
 mlir::Operation *findNorm(const KernelInfo &Kernel, std::string &Reason);
 SoftmaxOp findSoftmax(const KernelInfo &Kernel, std::string &Reason);
+/// Lines of elements along the axis of a softmax.
+mlir::AffineExpr getLines(const KernelInfo &Kernel, SoftmaxOp Op);
 AttentionOp findAttention(const KernelInfo &Kernel, std::string &Reason);
 CachedAttentionOp findCachedAttention(const KernelInfo &Kernel, std::string &Reason);
 

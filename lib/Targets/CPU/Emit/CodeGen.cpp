@@ -8,11 +8,6 @@
 #include "qopt/Targets/Common/LLVMPipeline.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -148,25 +143,15 @@ static FailureOr<std::string> link(ModuleOp Module, StringRef Object) {
 }
 
 FailureOr<std::string> cpu::compileToSharedObject(ModuleOp Module) {
-  registerBuiltinDialectTranslation(*Module.getContext());
-  registerLLVMDialectTranslation(*Module.getContext());
   if (failed(codegen::lowerToLLVMDialect(Module)))
     return failure();
   std::string Error;
   std::unique_ptr<llvm::TargetMachine> Machine = createTargetMachine(Error);
   if (!Machine)
     return Module.emitError() << "LLVM cannot generate code for x86-64: " << Error;
-  llvm::LLVMContext Context;
-  std::unique_ptr<llvm::Module> Translated = translateModuleToLLVMIR(Module, Context, "kernels");
-  if (!Translated)
-    return Module.emitError("kernels cannot be translated to LLVM IR");
-  Translated->setDataLayout(Machine->createDataLayout());
-  Translated->setTargetTriple(Machine->getTargetTriple());
-  codegen::optimize(*Translated, *Machine, llvm::OptimizationLevel::O2);
-  if (const char *Dump = std::getenv("QOPT_DUMP_LLVM"); Dump && *Dump)
-    Translated->print(llvm::errs(), nullptr);
-  SmallVector<char, 0> Object;
-  if (failed(codegen::emitFile(*Translated, *Machine, llvm::CodeGenFileType::ObjectFile, Object)))
-    return Module.emitError("LLVM cannot emit an object file");
-  return link(Module, StringRef(Object.data(), Object.size()));
+  auto Object = codegen::compile(Module, *Machine, llvm::OptimizationLevel::O2,
+                                 llvm::CodeGenFileType::ObjectFile);
+  if (failed(Object))
+    return failure();
+  return link(Module, *Object);
 }

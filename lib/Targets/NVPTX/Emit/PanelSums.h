@@ -25,6 +25,36 @@ int64_t getPanels(const codegen::ContractionForm &Form);
 void forSegment(KernelBuilder &Builder, const codegen::ContractionForm &Form, mlir::Value Panel,
                 llvm::function_ref<void(const codegen::Segment &, mlir::Value)> Body);
 
+/// A contraction whose blocks compute one panel for up to `Rows` rows each, with the warps' sums
+/// (PanelSums) in shared memory from `SumsOffset` on.
+struct PanelBlocks {
+  codegen::ContractionForm Form;
+  int64_t Rows = 0, SumsOffset = 0, SharedBytes = 0;
+};
+
+/// `FormT` is derived from PanelBlocks and has get(KernelInfo, Reason); `EmitterT` is made of a
+/// builder and a form, and has emit().
+template <typename FormT, typename EmitterT, int64_t Warps>
+class PanelLowering : public GpuLowering {
+public:
+  bool match(const KernelInfo &Kernel, std::string &Reason) const override {
+    return FormT::get(Kernel, Reason).has_value();
+  }
+  GridPlan plan(const KernelInfo &Kernel) const override {
+    std::string Reason;
+    PanelBlocks Blocks = *FormT::get(Kernel, Reason);
+    GridPlan Plan;
+    Plan.Blocks = Blocks.Form.getRows(Kernel).ceilDiv(Blocks.Rows) * getPanels(Blocks.Form);
+    Plan.Threads = Warps * WarpSize;
+    Plan.SharedBytes = Blocks.SharedBytes;
+    return Plan;
+  }
+  mlir::LogicalResult emit(KernelBuilder &B) const override {
+    std::string Reason;
+    return EmitterT(B, *FormT::get(B.getInfo(), Reason)).emit();
+  }
+};
+
 /// Sums of every warp for a panel, in shared memory as f32 [warps][linears][rows][32].
 class PanelSums {
 public:

@@ -5,12 +5,7 @@
 #include "qopt/Targets/Common/LLVMPipeline.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Triple.h"
@@ -65,8 +60,6 @@ static std::unique_ptr<llvm::TargetMachine> createTargetMachine(const Chip &Chip
 }
 
 FailureOr<std::string> nvptx::compileToPtx(ModuleOp Module, const Chip &Chip) {
-  registerBuiltinDialectTranslation(*Module.getContext());
-  registerLLVMDialectTranslation(*Module.getContext());
   registerNVVMDialectTranslation(*Module.getContext());
   if (failed(codegen::lowerToLLVMDialect(Module)))
     return failure();
@@ -74,15 +67,6 @@ FailureOr<std::string> nvptx::compileToPtx(ModuleOp Module, const Chip &Chip) {
   std::unique_ptr<llvm::TargetMachine> Machine = createTargetMachine(Chip, Error);
   if (!Machine)
     return Module.emitError() << "LLVM cannot generate code for NVIDIA GPUs: " << Error;
-  llvm::LLVMContext Context;
-  std::unique_ptr<llvm::Module> Translated = translateModuleToLLVMIR(Module, Context, "kernels");
-  if (!Translated)
-    return Module.emitError("kernels cannot be translated to LLVM IR");
-  Translated->setDataLayout(Machine->createDataLayout());
-  Translated->setTargetTriple(Machine->getTargetTriple());
-  codegen::optimize(*Translated, *Machine, llvm::OptimizationLevel::O3);
-  SmallVector<char, 0> Text;
-  if (failed(codegen::emitFile(*Translated, *Machine, llvm::CodeGenFileType::AssemblyFile, Text)))
-    return Module.emitError("LLVM cannot emit PTX");
-  return std::string(Text.data(), Text.size());
+  return codegen::compile(Module, *Machine, llvm::OptimizationLevel::O3,
+                          llvm::CodeGenFileType::AssemblyFile);
 }

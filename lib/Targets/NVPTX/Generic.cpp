@@ -57,7 +57,7 @@ LogicalResult GenericLowering::emit(KernelBuilder &B) const {
 }
 
 namespace qopt::nvptx {
-void registerAnyLowerings(GpuLoweringRegistry &Registry) {
+void registerGenericLowerings(GpuLoweringRegistry &Registry) {
   Registry.add(std::make_unique<GenericLowering>());
 }
 } // namespace qopt::nvptx

@@ -82,7 +82,7 @@ LogicalResult GenericLowering::emit(KernelBuilder &B) const {
 }
 
 namespace qopt::cpu {
-void registerAnyLowerings(CpuLoweringRegistry &Registry) {
+void registerGenericLowerings(CpuLoweringRegistry &Registry) {
   Registry.add(std::make_unique<GenericLowering>());
 }
 } // namespace qopt::cpu

@@ -1,0 +1,39 @@
+"""Whole programs on a simulated GPU beside the same programs on the CPU: gpu.py MODEL_FOLDER FOLDER"""
+
+import os
+import sys
+
+import numpy as np
+
+from harness import EXPORTS, budget, check, compile_model, fresh, generate, run, run_arrays
+
+models, folder = sys.argv[1:]
+fresh(folder)
+TOKENS, NEW = 48, 8
+ids = np.load(os.path.join(models, "tokens-eval.npy"))[None, :TOKENS].astype(np.int64)
+PROMPTS = [ids[0, :3]]
+
+
+def log_softmax(logits):
+    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+for export, flags, chip in [(export, ("--w4a16",), "sm90") for export in EXPORTS] + [("genai", ("--w8a16",), "sm90"), ("genai", ("--bf16",), "sm90"),
+                                                                                  ("genai", ("--w4a16",), "sm80")]:
+    name = f"{export}{''.join(flags)}, {chip}"
+    model = os.path.join(models, f"classics1m-{export}.onnx")
+    cpu = compile_model(model, os.path.join(folder, "cpu.qopt"), *flags)
+    gpu = os.path.join(folder, "gpu.qopt")
+    run("qopt-compile", model, f"--target={chip}", "--emit=ptx", "--quiet", "--force", *flags, "-o", gpu)
+    # One pass over a text, as prefill, and steps of one token.
+    wanted = log_softmax(run_arrays(cpu, folder, ids=ids)["logits"])
+    found = log_softmax(run_arrays(gpu, folder, tool="qopt-run-sim", ids=ids)["logits"])
+    divergence = float((np.exp(wanted) * (wanted - found)).sum(-1).mean())
+    check(divergence <= budget("divergence", "cpu and gpu"), f"{name}: a divergence of {divergence} from the CPU")
+    margin = np.sort(wanted, -1)
+    clear = margin[..., -1] - margin[..., -2] > 2 * np.abs(wanted - found).max()
+    agree = (wanted.argmax(-1) == found.argmax(-1)) | ~clear
+    check(agree.all() and clear.sum() > TOKENS // 2, f"{name}: other tokens are likeliest at {np.argwhere(~agree).tolist()}")
+    check(generate(cpu, PROMPTS, NEW) == generate(gpu, PROMPTS, NEW, tool="qopt-run-sim"), f"{name}: other ids after {PROMPTS}")
+    print(f"{name}: divergence {divergence:.1e} from the CPU over {TOKENS} tokens, the same {NEW} ids")
