@@ -21,7 +21,7 @@ def QKernel_PanelLayoutAttr : QKernel_Attr<"PanelLayout", "panels", [DeclareAttr
     A matrix `[N, K]` in panels of `rows` outputs; the last panel is padded with rows of zeros. Within a panel:
 
     - float weights: `[K][rows]` elements;
-    - 8-bit codes: for each group, `[group][rows]` bytes, then `[rows]` scales, then `[rows]` zero points (one byte each) where the type has them;
+    - 8-bit codes: for each group, `[group][rows]` bytes, then `[rows]` scales, then `[rows]` zero points (a byte each, or floats) where the type has them;
     - 4-bit codes: for each group, `[ceil(group / 8)][rows]` words of 32 bits, bits 4j..4j+3 of a word being input 8i + j; then scales and zero points as above.
 
     The last group is as long as K leaves it (4-bit: rounded up to 8 inputs, padded with the code that reads as zero).

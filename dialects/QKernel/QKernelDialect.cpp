@@ -36,7 +36,9 @@ void QKernelDialect::registerAttributes() {
 
 /// Bytes of one scale (and zero point) of each group.
 static int64_t groupOverhead(StoredTypeInterface Stored) {
-  return Stored.getScaleType().getIntOrFloatBitWidth() / 8 + (Stored.hasZeroPoint() ? 1 : 0);
+  Type Zero = Stored.getZeroPointType();
+  int64_t ZeroBytes = !Zero ? 0 : isa<FloatType>(Zero) ? Zero.getIntOrFloatBitWidth() / 8 : 1;
+  return Stored.getScaleType().getIntOrFloatBitWidth() / 8 + ZeroBytes;
 }
 
 /// Groups along one row, the last of which may be short.

@@ -36,6 +36,8 @@ LogicalResult LinearOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl
 LogicalResult LinearOp::verify() {
   if (getCompute() && !isa<FloatType>(*getCompute()))
     return emitOpError() << "takes products in a float type, found " << *getCompute();
+  if (auto Level = getAccuracyLevel(); Level && (*Level < 1 || *Level > 4))
+    return emitOpError() << "has accuracy_level " << *Level << ", expected 1 to 4";
   if (failed(verifyFloat(*this, "input", getInput())))
     return failure();
   if (!getStoredElementType(getWeight().getType()))

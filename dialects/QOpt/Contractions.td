@@ -3,14 +3,15 @@
 def QOpt_LinearOp : QOpt_TensorOp<"linear", [InferTypeOpAdaptor]> {
   let summary = "y = x Wᵀ: a contraction with a weight [out, in]";
   let description = [{ The weight may be stored; it reads as its dequantized value. Sums are accumulated in f32; `compute` names the type in which products are
-    taken (f32 unless said).
+    taken (f32 unless said). `accuracy_level` is what the author of the file permits (ONNX Runtime's numbers: 1 f32, 2 f16, 3 bf16, 4 inputs in 8 bits); nothing
+    uses it without being asked.
 
     ```mlir
     %y = qopt.linear %x, %w : tensor<?x?x128xf32>, tensor<64x128x!qopt.packed<i4, group = 32, scale = f16>>
     ``` }];
-  let arguments = (ins QOpt_Tensor:$input, AnyRankedTensor:$weight, OptionalAttr<TypeAttr>:$compute);
+  let arguments = (ins QOpt_Tensor:$input, AnyRankedTensor:$weight, OptionalAttr<TypeAttr>:$compute, OptionalAttr<I64Attr>:$accuracy_level);
   let results = (outs QOpt_Tensor:$result);
-  let assemblyFormat = "$input `,` $weight (`compute` $compute^)? attr-dict `:` type($input) `,` type($weight)";
+  let assemblyFormat = "$input `,` $weight (`compute` $compute^)? (`accuracy_level` $accuracy_level^)? attr-dict `:` type($input) `,` type($weight)";
   let hasVerifier = 1;
 }
 

@@ -39,13 +39,16 @@ def QOpt_AttentionOp : QOpt_TensorOp<"attention", [AttrSizedOperandSegments, Inf
     `query` is `[batch, tokens, heads, size]`, `key` and `value` `[batch, context, kv heads, size]`; query head h reads kv head h / (heads / kv heads).
     With `causal` query i sees key j iff j <= i + context - tokens, and with `window` w > 0 also j > i + context - tokens - w. `mask`, where given, is added
     (float, -inf = not seen) or chooses (boolean, true = seen), broadcast to `[batch, heads, tokens, context]`. `softcap` c > 0 turns a score s into c · tanh(s / c) before the mask. A query that sees nothing gives zeros.
+    `scores` and `probabilities`, where given, quantize the products Q Kᵀ (before `scale`) and the weights that softmax gives, and read them again.
     `lengths` `[batch]`, where given, counts the valid keys of each row: they replace `context` in the rules above and later keys are not seen.
   }];
   let arguments = (ins QOpt_Tensor:$query, QOpt_Tensor:$key, QOpt_Tensor:$value, Optional<QOpt_Tensor>:$mask, Optional<QOpt_Tensor>:$lengths,
-    F32Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F32Attr, "0.0f">:$softcap);
+    F32Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F32Attr, "0.0f">:$softcap,
+    OptionalAttr<QOpt_QuantizationAttr>:$scores, OptionalAttr<QOpt_QuantizationAttr>:$probabilities);
   let results = (outs QOpt_Tensor:$result);
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`mask` $mask^)? (`lengths` $lengths^)? `scale` $scale (`causal` $causal^)? (`window` $window^)? (`softcap` $softcap^)? attr-dict
+    $query `,` $key `,` $value (`mask` $mask^)? (`lengths` $lengths^)? `scale` $scale (`causal` $causal^)? (`window` $window^)? (`softcap` $softcap^)?
+    (`scores` $scores^)? (`probabilities` $probabilities^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value) (`mask` type($mask)^)? (`lengths` type($lengths)^)?
   }];
   let hasVerifier = 1;
@@ -67,11 +70,12 @@ def QOpt_CachedAttentionOp : QOpt_TensorOp<"cached_attention", [InferTypeOpAdapt
   let summary = "Causal attention over a cache";
   let description = [{
     `query` is `[batch, tokens, heads, size]`; query t of row b sees positions j <= past[b] + t, and with `window` w > 0 only j > past[b] + t - w. Keys and values read as
-    what the cache stores, so decoding token by token and one full pass agree. `softcap` as in `qopt.attention`.
+    what the cache stores, so decoding token by token and one full pass agree. `softcap`, `scores` and `probabilities` as in `qopt.attention`.
   }];
   let arguments = (ins QOpt_Tensor:$query, QOpt_KVCacheType:$cache, QOpt_Tensor:$past, F32Attr:$scale,
-    DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F32Attr, "0.0f">:$softcap);
+    DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F32Attr, "0.0f">:$softcap,
+    OptionalAttr<QOpt_QuantizationAttr>:$scores, OptionalAttr<QOpt_QuantizationAttr>:$probabilities);
   let results = (outs QOpt_Tensor:$result);
-  let assemblyFormat = "$query `,` $cache `at` $past `scale` $scale (`window` $window^)? (`softcap` $softcap^)? attr-dict `:` type($query) `,` type($cache) `,` type($past)";
+  let assemblyFormat = "$query `,` $cache `at` $past `scale` $scale (`window` $window^)? (`softcap` $softcap^)? (`scores` $scores^)? (`probabilities` $probabilities^)? attr-dict `:` type($query) `,` type($cache) `,` type($past)";
   let hasVerifier = 1;
 }

@@ -135,3 +135,55 @@ LogicalResult CastOp::verify() {
     return emitOpError() << "changes the shape from " << From << " to " << To;
   return success();
 }
+
+//===- quantize, dequantize -------------------------------------------------------------------===//
+
+/// Scale and zero point must repeat along the input, and not the other way round.
+static LogicalResult verifyQuantization(Operation *Op, Value Input, Value Scale, Value ZeroPoint, Type Codes) {
+  auto Integer = dyn_cast<IntegerType>(Codes);
+  bool IsCode = Integer && (Integer.getWidth() == 8 || Integer.getWidth() == 16 ||
+                            (Integer.getWidth() == 32 && isa<DequantizeOp>(Op)));
+  if (!IsCode)
+    return Op->emitOpError() << "codes must be integers of 8 or 16 bits, found " << Codes;
+  if (!isa<FloatType>(rankedType(Scale).getElementType()))
+    return Op->emitOpError() << "scale must be a float tensor, found " << Scale.getType();
+  for (Value Parameter : {Scale, ZeroPoint}) {
+    auto Joined = broadcastShapes(rankedType(Input).getShape(), rankedType(Parameter).getShape());
+    if (failed(Joined) || ArrayRef<int64_t>(*Joined) != rankedType(Input).getShape())
+      return Op->emitOpError() << "a scale or zero point of type " << Parameter.getType() << " does not broadcast to "
+                               << Input.getType();
+  }
+  return success();
+}
+
+LogicalResult QuantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor Adaptor,
+                                           SmallVectorImpl<Type> &Results) {
+  Results.push_back(rankedType(Adaptor.getInput()).clone(rankedType(Adaptor.getZeroPoint()).getElementType()));
+  return success();
+}
+
+LogicalResult QuantizeOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+  return inferBroadcastDims(*this, Operands, Results);
+}
+
+LogicalResult QuantizeOp::verify() {
+  if (!isa<FloatType>(rankedType(getInput()).getElementType()))
+    return emitOpError() << "quantizes floats, found " << getInput().getType();
+  return verifyQuantization(*this, getInput(), getScale(), getZeroPoint(), rankedType(getResult()).getElementType());
+}
+
+LogicalResult DequantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor Adaptor,
+                                             SmallVectorImpl<Type> &Results) {
+  Results.push_back(rankedType(Adaptor.getInput()).clone(rankedType(Adaptor.getScale()).getElementType()));
+  return success();
+}
+
+LogicalResult DequantizeOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+  return inferBroadcastDims(*this, Operands, Results);
+}
+
+LogicalResult DequantizeOp::verify() {
+  if (failed(verifySameElementType(*this, getInput(), getZeroPoint())))
+    return failure();
+  return verifyQuantization(*this, getInput(), getScale(), getZeroPoint(), rankedType(getInput()).getElementType());
+}

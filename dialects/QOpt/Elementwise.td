@@ -59,3 +59,34 @@ def QOpt_CastOp : QOpt_TensorOp<"cast"> {
   let assemblyFormat = "$input attr-dict `:` type($input) `to` type($result)";
   let hasVerifier = 1;
 }
+
+def QOpt_QuantizeOp : QOpt_ElementwiseOp<"quantize"> {
+  let summary = "Codes of numbers: saturate(round(x / scale) + zero point)";
+  let description = [{
+    The quotient is rounded to the scale's type, then to nearest even; the zero point is added, and the sum ends at the limits of the result's type, which is that of the zero point (signed or
+    unsigned, 8 or 16 bits). NaN gives the largest code. Scale and zero point broadcast to the input.
+
+    ```mlir
+    %q = qopt.quantize %x, %scale, %zero : tensor<4x8xf32>, tensor<f32>, tensor<ui8>
+    ```
+  }];
+  let arguments = (ins QOpt_Tensor:$input, QOpt_Tensor:$scale, QOpt_Tensor:$zero_point);
+  let results = (outs QOpt_Tensor:$result);
+  let assemblyFormat = "$input `,` $scale `,` $zero_point attr-dict `:` type($input) `,` type($scale) `,` type($zero_point)";
+  let hasVerifier = 1;
+}
+
+def QOpt_DequantizeOp : QOpt_ElementwiseOp<"dequantize"> {
+  let summary = "Numbers of codes: (code - zero point) * scale";
+  let description = [{
+    The result has the scale's type. Scale and zero point broadcast to the input.
+
+    ```mlir
+    %x = qopt.dequantize %q, %scale, %zero : tensor<4x8xui8>, tensor<f32>, tensor<ui8>
+    ```
+  }];
+  let arguments = (ins QOpt_Tensor:$input, QOpt_Tensor:$scale, QOpt_Tensor:$zero_point);
+  let results = (outs QOpt_Tensor:$result);
+  let assemblyFormat = "$input `,` $scale `,` $zero_point attr-dict `:` type($input) `,` type($scale) `,` type($zero_point)";
+  let hasVerifier = 1;
+}

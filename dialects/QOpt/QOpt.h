@@ -53,6 +53,23 @@ mlir::FailureOr<Dims> broadcastDims(llvm::ArrayRef<mlir::AffineExpr> lhs, llvm::
 /// The shape of dimensions: constants stay, everything else is dynamic.
 llvm::SmallVector<int64_t> getShape(llvm::ArrayRef<mlir::AffineExpr> dims);
 
+/// The tensor that a source holds, as it reads.
+mlir::RankedTensorType getSourceType(mlir::Attribute source);
+
+/// All ranges of files that a source consists of.
+llvm::SmallVector<SourceAttr> getFileRanges(mlir::Attribute source);
+
+/// Smallest and largest code of an integer type, whose signless integers are signed.
+std::pair<int64_t, int64_t> getCodeRange(mlir::IntegerType code);
+
+/// The scheme of weights whose codes are those of the file.
+constexpr llvm::StringLiteral FileScheme = "file";
+
+/// Whether a weight comes from stored sources, and the type in which it keeps their codes: null where its steps cut
+/// blocks or turn them away from the last axis, or where no packed type holds them.
+bool hasStoredSources(WeightOp weight);
+PackedType getFileStoredType(WeightOp weight);
+
 /// Type of a weight after its sources were concatenated and its steps applied, before any quantization.
 mlir::FailureOr<mlir::RankedTensorType> getUnquantizedType(WeightOp weight);
 

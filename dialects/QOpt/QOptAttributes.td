@@ -66,6 +66,37 @@ def QOpt_SourceAttr : QOpt_Attr<"Source", "source"> {
   let genVerifyDecl = 1;
 }
 
+def QOpt_StoredSourceAttr : QOpt_Attr<"StoredSource", "stored_source"> {
+  let summary = "A tensor that a file holds as codes, scales and zero points";
+  let description = [{
+    Reads as the float tensor `type`: `(code - zero point) * scale`, computed in f32 and rounded to `type`. A scale belongs to a block of neighbouring elements, `block` along each axis
+    (the last block of an axis may be shorter), so the scales have one element for each block, in row-major order: per tensor is a block as large as the tensor,
+    per axis one that is 1 along this axis, blocked along the last axis `[1, 32]`.
+
+    `codes` has the shape of `type`, its rows (the last axis) perhaps longer: what is beyond is padding. `scales` and `zero_points` are sources, or written out; rows of zero points may be longer, too.
+    Without zero points every code has the zero point `zero`. `groups`, an i32 for each element of the last axis, names the block along it where that is not the block that the element lies in.
+
+    ```mlir
+    #qopt.stored_source<tensor<64x32xf32>, block = [1, 32], codes = <"m.onnx", offset = 0, length = 1024, type = tensor<64x32xui4>, hash = 0>,
+      scales = #qopt.source<"m.onnx", offset = 1024, length = 256, type = tensor<64x1xf32>, hash = 0> zero = 8>
+    ```
+  }];
+  let parameters = (ins "::mlir::RankedTensorType":$type, ArrayRefParameter<"int64_t">:$block, "::qopt::SourceAttr":$codes,
+    "::mlir::Attribute":$scales, OptionalParameter<"::mlir::Attribute">:$zeroPoints, DefaultValuedParameter<"int64_t", "0">:$zero,
+    OptionalParameter<"::mlir::Attribute">:$groups);
+  let assemblyFormat = [{ `<` $type `,` `block` `=` `[` $block `]` `,` `codes` `=` $codes `,` `scales` `=` $scales (`zero_points` `=` $zeroPoints^)?
+    (`zero` `=` $zero^)? (`groups` `=` $groups^)? `>` }];
+  let genVerifyDecl = 1;
+}
+
+def QOpt_QuantizationAttr : QOpt_Attr<"Quantization", "quantization"> {
+  let summary = "A value passes through codes: quantized and read again";
+  let description = [{ As `qopt.quantize` and then `qopt.dequantize` with one scale and zero point: `#qopt.quantization<ui8, scale = 0.05 : f32, zero_point = 128>`. }];
+  let parameters = (ins "::mlir::IntegerType":$code, "::mlir::FloatAttr":$scale, "int64_t":$zeroPoint);
+  let assemblyFormat = "`<` $code `,` `scale` `=` $scale `,` `zero_point` `=` $zeroPoint `>`";
+  let genVerifyDecl = 1;
+}
+
 // Steps of a weight's recipe: pure functions applied in order to the concatenation of the sources.
 def QOpt_TransposeStepAttr : QOpt_Attr<"TransposeStep", "transpose"> {
   let summary = "Permutes axes";

@@ -26,6 +26,8 @@ def QOpt_StoredTypeInterface : TypeInterface<"StoredTypeInterface"> {
     InterfaceMethod<"Elements along the last axis that share one scale; 0: the whole axis.", "int64_t", "getGroupSize">,
     InterfaceMethod<"Type of a scale.", "::mlir::FloatType", "getScaleType">,
     InterfaceMethod<"Whether every group has a zero point of its own.", "bool", "hasZeroPoint">,
+    InterfaceMethod<"Type of a group's zero point: of a code, or a float type; null where there is none.", "::mlir::Type",
+      "getZeroPointType">,
     InterfaceMethod<"The code that reads as zero where there is no zero point.", "int64_t", "getImplicitZeroPoint">,
     InterfaceMethod<"Smallest code.", "int64_t", "getCodeMin">,
     InterfaceMethod<"Largest code.", "int64_t", "getCodeMax">

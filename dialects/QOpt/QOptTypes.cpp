@@ -24,36 +24,44 @@ Type PackedType::parse(AsmParser &Parser) {
   int64_t Group = 0;
   FloatType Scale;
   bool Asymmetric = false;
+  FloatType ZeroPoint;
   if (Parser.parseLess() || Parser.parseType(Code) || Parser.parseComma() ||
       Parser.parseKeyword("group") || Parser.parseEqual() || Parser.parseInteger(Group) ||
       Parser.parseComma() || Parser.parseKeyword("scale") || Parser.parseEqual() ||
       Parser.parseType(Scale))
     return {};
   if (succeeded(Parser.parseOptionalComma())) {
-    if (Parser.parseKeyword("asymmetric"))
+    if (Parser.parseKeyword("asymmetric") ||
+        (succeeded(Parser.parseOptionalEqual()) && Parser.parseType(ZeroPoint)))
       return {};
     Asymmetric = true;
   }
   if (Parser.parseGreater())
     return {};
-  return Parser.getChecked<PackedType>(Parser.getContext(), Code, Group, Scale, Asymmetric);
+  return Parser.getChecked<PackedType>(Parser.getContext(), Code, Group, Scale, Asymmetric, ZeroPoint);
 }
 
 void PackedType::print(AsmPrinter &Printer) const {
   Printer << "<" << getCode() << ", group = " << getGroup() << ", scale = " << getScale();
   if (getAsymmetric())
     Printer << ", asymmetric";
+  if (getZeroPoint())
+    Printer << " = " << getZeroPoint();
   Printer << ">";
 }
 
 LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> EmitError, IntegerType Code,
-                                 int64_t Group, FloatType Scale, bool Asymmetric) {
+                                 int64_t Group, FloatType Scale, bool Asymmetric,
+                                 FloatType ZeroPoint) {
   if (!Code.isSignless() || Code.getWidth() < 2 || Code.getWidth() > 8)
     return EmitError() << "codes must be signless integers of 2 to 8 bits, found " << Code;
   if (Group < 0)
     return EmitError() << "a group has at least 1 element (0: the whole axis), found " << Group;
   if (!Scale.isF16() && !Scale.isBF16() && !Scale.isF32())
     return EmitError() << "scales must be f16, bf16 or f32, found " << Scale;
+  assert((!ZeroPoint || Asymmetric) && "codes without zero points have no type of zero points");
+  if (ZeroPoint && !ZeroPoint.isF16() && !ZeroPoint.isBF16() && !ZeroPoint.isF32())
+    return EmitError() << "zero points that are no codes must be f16, bf16 or f32, found " << ZeroPoint;
   return success();
 }
 
@@ -61,6 +69,9 @@ unsigned PackedType::getCodeBits() const { return getCode().getWidth(); }
 int64_t PackedType::getGroupSize() const { return getGroup(); }
 FloatType PackedType::getScaleType() const { return getScale(); }
 bool PackedType::hasZeroPoint() const { return getAsymmetric(); }
+Type PackedType::getZeroPointType() const {
+  return !getAsymmetric() ? Type() : getZeroPoint() ? Type(getZeroPoint()) : Type(getCode());
+}
 int64_t PackedType::getImplicitZeroPoint() const { return 0; }
 int64_t PackedType::getCodeMin() const {
   return getAsymmetric() ? 0 : -(int64_t(1) << (getCodeBits() - 1));

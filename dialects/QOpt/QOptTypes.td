@@ -13,10 +13,14 @@ def QOpt_PackedType : QOpt_Type<"Packed", "packed", [DeclareTypeInterfaceMethods
   let summary = "Integer codes in groups along the last axis, each with a scale and perhaps a zero point";
   let description = [{
     The element type of a stored tensor. `x = (code - zero point) * scale`. `!qopt.packed<i4, group = 32, scale = f16>` has signed
-    codes -8..7 whose zero point is 0; with `asymmetric` codes are unsigned and each group has a zero point of the codes' width.
-    `group = 0` is one group for the whole last axis ("per channel"). The last group may be shorter than the others.
+    codes -8..7 whose zero point is 0; with `asymmetric` codes are unsigned and each group has a zero point of the codes' width,
+    with `asymmetric = f32` a zero point that is no integer and of that type. `group = 0` is one group for the whole last axis ("per channel"). The last group may be shorter than the others.
   }];
-  let parameters = (ins "::mlir::IntegerType":$code, "int64_t":$group, "::mlir::FloatType":$scale, "bool":$asymmetric);
+  let parameters = (ins "::mlir::IntegerType":$code, "int64_t":$group, "::mlir::FloatType":$scale, "bool":$asymmetric,
+    OptionalParameter<"::mlir::FloatType", "type of zero points that are no codes">:$zeroPoint);
+  let builders = [TypeBuilder<(ins "::mlir::IntegerType":$code, "int64_t":$group, "::mlir::FloatType":$scale, "bool":$asymmetric), [{
+    return $_get($_ctxt, code, group, scale, asymmetric, ::mlir::FloatType());
+  }]>];
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }

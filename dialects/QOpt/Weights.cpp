@@ -47,8 +47,8 @@ static FailureOr<RankedTensorType> applyStep(Attribute Step, RankedTensorType Ty
 static FailureOr<RankedTensorType> joinSources(WeightOp Weight,
                                                function_ref<void(const Twine &)> Explain) {
   RankedTensorType Ty;
-  for (auto [Number, Source] : llvm::enumerate(Weight.getSources().getAsRange<SourceAttr>())) {
-    RankedTensorType Next = Source.getType();
+  for (auto [Number, Source] : llvm::enumerate(Weight.getSources())) {
+    RankedTensorType Next = getSourceType(Source);
     if (!Ty) {
       Ty = Next;
       continue;
@@ -110,6 +110,13 @@ LogicalResult WeightOp::verify() {
       return emitOpError() << "of stored type " << Ty << " names no scheme that computes its codes";
     if (!isa<FloatType>(Unquantized->getElementType()))
       return emitOpError() << "cannot be quantized from " << *Unquantized;
+    if (*getScheme() == FileScheme) {
+      PackedType Kept = getFileStoredType(*this);
+      if (!Kept)
+        return emitOpError("keeps the codes of the file, but its sources and steps give none that a packed type holds");
+      if (Kept != Ty.getElementType())
+        return emitOpError() << "keeps the codes of the file, which are " << Kept << ", but the type is " << Ty;
+    }
   } else if (Unquantized->getElementType() != Ty.getElementType()) {
     return emitOpError() << "sources and steps give " << *Unquantized << ", but the type is " << Ty;
   }

@@ -17,8 +17,8 @@ void QuantizedRows::reset(StoredTypeInterface Type, int64_t NewRows, int64_t New
 
 float QuantizedRows::read(StoredTypeInterface Type, int64_t Row, int64_t Column) const {
   int64_t Group = Type.getGroupSize() ? Column / Type.getGroupSize() : 0;
-  int64_t Zero = Type.hasZeroPoint() ? ZeroPoints[Row * Groups + Group] : Type.getImplicitZeroPoint();
-  return float(Codes[Row * Columns + Column] - Zero) * Scales[Row * Groups + Group];
+  float Zero = Type.hasZeroPoint() ? ZeroPoints[Row * Groups + Group] : float(Type.getImplicitZeroPoint());
+  return (float(Codes[Row * Columns + Column]) - Zero) * Scales[Row * Groups + Group];
 }
 
 const Scheme *SchemeRegistry::find(StringRef Name) const {

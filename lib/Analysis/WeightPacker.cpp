@@ -49,9 +49,21 @@ std::vector<char> qopt::packFloatPanel(Type Element, const float *Values, int64_
 
 /// The code that stands where there is no element: it reads as zero.
 static int64_t paddingCode(StoredTypeInterface Type, const QuantizedRows &Rows, int64_t Row, int64_t Group) {
-  if (Type.hasZeroPoint() && Row < Rows.Rows)
-    return Rows.ZeroPoints[Row * Rows.Groups + Group];
+  if (isa_and_nonnull<IntegerType>(Type.getZeroPointType()) && Row < Rows.Rows)
+    return int64_t(Rows.ZeroPoints[Row * Rows.Groups + Group]);
   return Type.getImplicitZeroPoint();
+}
+
+/// Zero points of a group, for each row of the panel.
+static void putZeroPoints(ByteBuilder &Bytes, StoredTypeInterface Type, const QuantizedRows &Rows, int64_t PanelRows,
+                          int64_t Group) {
+  auto Float = dyn_cast<FloatType>(Type.getZeroPointType());
+  for (int64_t Row = 0; Row < PanelRows; ++Row) {
+    if (!Float)
+      Bytes.put(uint8_t(paddingCode(Type, Rows, Row, Group)));
+    else
+      Bytes.putFloat(Float, Row < Rows.Rows ? Rows.ZeroPoints[Row * Rows.Groups + Group] : 0.0f);
+  }
 }
 
 /// Words of eight 4-bit codes for inputs [Begin, End) of all rows of the panel.
@@ -96,8 +108,7 @@ std::vector<char> qopt::packCodePanel(StoredTypeInterface Type, const QuantizedR
     for (int64_t Row = 0; Row < PanelRows; ++Row)
       Bytes.putFloat(Type.getScaleType(), Row < Rows.Rows ? Rows.Scales[Row * Rows.Groups + Group] : 0.0f);
     if (Type.hasZeroPoint())
-      for (int64_t Row = 0; Row < PanelRows; ++Row)
-        Bytes.put(uint8_t(paddingCode(Type, Rows, Row, Group)));
+      putZeroPoints(Bytes, Type, Rows, PanelRows, Group);
   }
   return Bytes.take();
 }
@@ -117,6 +128,11 @@ public:
   Result<std::vector<char>> pack(int64_t Panel) const {
     int64_t First = Panel * PanelRows;
     int64_t Rows = std::min(PanelRows, Reader.getRows() - First), Columns = Reader.getColumns();
+    if (getStoredElementType(Type) && !Codes) {
+      QuantizedRows OfFile;
+      Reader.readCodes(First, Rows, OfFile);
+      return packCodePanel(getStoredElementType(Type), OfFile, Interleaved ? PanelRows : Rows);
+    }
     std::vector<float> Values(Rows * Columns);
     Reader.readRows(First, Rows, Values.data());
     // Rows are padded to a whole panel only where they are interleaved.
@@ -146,6 +162,7 @@ private:
   const WeightReader &Reader;
   int64_t PanelRows;
   bool Interleaved;
+  /// Null where the codes are those of the file.
   const Scheme *Codes;
 };
 
@@ -184,7 +201,7 @@ Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
     return makeError(StatusCode::Internal, "weight '", Weight.getSymName().str(),
                      "' has a layout that cannot be packed for its type");
   const Scheme *Codes = Stored ? Schemes.find(Weight.getScheme().value_or("")) : nullptr;
-  if (Stored && !Codes)
+  if (Stored && !Codes && Weight.getScheme() != StringRef(FileScheme))
     return makeError(StatusCode::Unsupported, "weight '", Weight.getSymName().str(), "': no scheme '",
                      Weight.getScheme().value_or("").str(), "'; known schemes: ",
                      llvm::join(Schemes.getNames(), ", "));

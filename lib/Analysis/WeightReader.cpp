@@ -68,10 +68,16 @@ Result<WeightReader> WeightReader::open(WeightOp Weight, const SourceBytes &Byte
   WeightReader Reader;
   int64_t Elements = 0;
   SmallVector<int64_t, 4> Shape;
-  for (auto Source : Weight.getSources().getAsRange<SourceAttr>()) {
-    RankedTensorType Ty = Source.getType();
+  for (Attribute Each : Weight.getSources()) {
+    RankedTensorType Ty = getSourceType(Each);
     Type Element = Ty.getElementType();
-    if (Element.isF32())
+    Source Opened{Elements, nullptr, nullptr};
+    if (auto Stored = dyn_cast<StoredSourceAttr>(Each)) {
+      auto Parts = StoredSource::open(Stored, Weight.getSymName(), Bytes);
+      if (!Parts)
+        return Parts.status();
+      Opened.Stored = std::make_shared<const StoredSource>(std::move(*Parts));
+    } else if (Element.isF32())
       Reader.SourceElement = Element::F32;
     else if (Element.isF16())
       Reader.SourceElement = Element::F16;
@@ -82,15 +88,13 @@ Result<WeightReader> WeightReader::open(WeightOp Weight, const SourceBytes &Byte
     else
       return makeError(StatusCode::Unsupported, "weight '", Weight.getSymName().str(),
                        "': its source is not a float tensor");
-    auto File = Bytes(Source.getFile());
-    if (!File)
-      return File.status();
-    if (Source.getOffset() > int64_t(File->size()) ||
-        Source.getLength() > int64_t(File->size()) - Source.getOffset())
-      return makeError(StatusCode::BadInput, Source.getFile().str(), ": weight '",
-                       Weight.getSymName().str(), "' is at bytes ", Source.getOffset(), " to ",
-                       Source.getOffset() + Source.getLength(), ", but the file has ", File->size());
-    Reader.Sources.push_back({Elements, File->data() + Source.getOffset()});
+    if (auto Plain = dyn_cast<SourceAttr>(Each)) {
+      auto Data = findSourceBytes(Plain, Weight.getSymName(), Bytes);
+      if (!Data)
+        return Data.status();
+      Opened.Data = *Data;
+    }
+    Reader.Sources.push_back(std::move(Opened));
     Elements += Ty.getNumElements();
     if (Shape.empty())
       Shape.assign(Ty.getShape().begin(), Ty.getShape().end());
@@ -101,6 +105,7 @@ Result<WeightReader> WeightReader::open(WeightOp Weight, const SourceBytes &Byte
   for (Attribute Step : Weight.getSteps())
     Reader.applyStep(Step);
   auto Ty = cast<RankedTensorType>(Weight.getType());
+  Reader.StoredType = getStoredElementType(Ty);
   Reader.Columns = Ty.getRank() ? Ty.getShape().back() : 1;
   Reader.Rows = Reader.Columns ? Ty.getNumElements() / Reader.Columns : 0;
   return Reader;
@@ -109,12 +114,16 @@ Result<WeightReader> WeightReader::open(WeightOp Weight, const SourceBytes &Byte
 /// Elements [Position, Position + Count) of the concatenated sources as f32.
 void WeightReader::loadRun(int64_t Position, int64_t Count, float *Out) const {
   size_t Index = Sources.size() - 1;
-  while (Sources[Index].first > Position)
+  while (Sources[Index].First > Position)
     --Index;
   while (Count > 0) {
-    int64_t End = Index + 1 < Sources.size() ? Sources[Index + 1].first : INT64_MAX;
+    const Source &From = Sources[Index];
+    int64_t End = Index + 1 < Sources.size() ? Sources[Index + 1].First : INT64_MAX;
     int64_t Here = std::min(Count, End - Position);
-    convertRun(Sources[Index].second, Position - Sources[Index].first, Here, Out);
+    if (From.Stored)
+      From.Stored->read(Position - From.First, Here, Out);
+    else
+      convertRun(From.Data, Position - From.First, Here, Out);
     Position += Here;
     Out += Here;
     Count -= Here;
@@ -194,4 +203,54 @@ void WeightReader::readRows(int64_t First, int64_t Count, float *Out) const {
   else
     readElements(First * Columns, Count * Columns, Out);
   transform(Out, Count * Columns);
+}
+
+//===- Codes of the file ----------------------------------------------------------------------===//
+
+const WeightReader::Source &WeightReader::findSource(int64_t Position) const {
+  size_t Index = Sources.size() - 1;
+  while (Sources[Index].First > Position)
+    --Index;
+  return Sources[Index];
+}
+
+int64_t WeightReader::positionOf(int64_t Row, int64_t Column) const {
+  const View &Top = Views.back();
+  if (Views.size() == 1 && Top.Shape.size() == 2)
+    return Top.Offset + Row * Top.Strides[0] + Column * Top.Strides[1];
+  int64_t Position = Row * Columns + Column;
+  for (const View &Each : llvm::reverse(Views))
+    Position = Each.position(Position);
+  return Position;
+}
+
+/// One group of a row. Codes move by what makes them the type's own: unsigned ones from 0 up, or signed ones whose zero
+/// point is 0.
+void WeightReader::readGroup(int64_t Row, int64_t Begin, int64_t Size, int16_t *Codes, float &Scale,
+                             float *ZeroPoint) const {
+  int64_t Start = positionOf(Row, Begin), Step = Size > 1 ? positionOf(Row, Begin + 1) - Start : 0;
+  const Source &From = findSource(Start);
+  const StoredSource &Stored = *From.Stored;
+  int64_t Block = Stored.getBlock(Start - From.First);
+  float Zero = Stored.getZeroPoint(Block);
+  int64_t Move = ZeroPoint ? Stored.getUnsignedOffset() : -int64_t(Zero);
+  Scale = Stored.getScale(Block);
+  if (ZeroPoint)
+    *ZeroPoint = Zero + float(Move);
+  bool Straight = Views.size() == 1;
+  for (int64_t I = 0; I < Size; ++I) {
+    int64_t Position = Straight ? Start + I * Step : positionOf(Row, Begin + I);
+    Codes[I] = int16_t(Stored.getCode(Position - From.First) + Move);
+  }
+}
+
+void WeightReader::readCodes(int64_t First, int64_t Count, QuantizedRows &Out) const {
+  Out.reset(StoredType, Count, Columns);
+  int64_t Group = StoredType.getGroupSize() ? StoredType.getGroupSize() : Columns;
+  for (int64_t G = 0; G < Out.Groups; ++G)
+    for (int64_t Row = 0; Row < Count; ++Row) {
+      int64_t Begin = G * Group, Index = Row * Out.Groups + G;
+      readGroup(First + Row, Begin, std::min(Group, Columns - Begin), &Out.Codes[Row * Columns + Begin],
+                Out.Scales[Index], Out.ZeroPoints.empty() ? nullptr : &Out.ZeroPoints[Index]);
+    }
 }

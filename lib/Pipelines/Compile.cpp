@@ -190,8 +190,9 @@ Status Compilation::stop() {
 static int64_t sourceBytes(ModuleOp Module) {
   int64_t Bytes = 0;
   for (auto Weight : Module.getOps<WeightOp>())
-    for (auto Source : Weight.getSources().getAsRange<SourceAttr>())
-      Bytes += Source.getLength();
+    for (Attribute Source : Weight.getSources())
+      for (SourceAttr Range : getFileRanges(Source))
+        Bytes += Range.getLength();
   return Bytes;
 }
 

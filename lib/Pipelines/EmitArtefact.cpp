@@ -164,7 +164,7 @@ FailureOr<artefact::Manifest> qopt::makeManifest(ModuleOp Module, const Target &
   for (WeightOp Weight : getUsedWeights(Module)) {
     Manifest.Weights.push_back(makeRecord(Weight));
     if (Manifest.Weights.back().Matrix)
-      Manifest.FloatType = typeName(cast<SourceAttr>(Weight.getSources()[0]).getType().getElementType());
+      Manifest.FloatType = typeName(getSourceType(Weight.getSources()[0]).getElementType());
   }
   Manifest.Kv = makeKvRecord(*Entry);
   Manifest.Onnx = makeOnnxEntry(*Entry, Target);

@@ -37,6 +37,11 @@ DataType qopt::toDataType(Type Element) {
     return DataType::F16;
   if (Element.isBF16())
     return DataType::BF16;
+  if (Element.isUnsignedInteger())
+    return Element.isUnsignedInteger(64)   ? DataType::U64
+           : Element.isUnsignedInteger(32) ? DataType::U32
+           : Element.isUnsignedInteger(16) ? DataType::U16
+                                           : DataType::U8;
   if (Element.isInteger(64))
     return DataType::I64;
   if (Element.isInteger(32))

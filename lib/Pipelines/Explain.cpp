@@ -55,6 +55,18 @@ static std::string computeType(qkernel::KernelOp Kernel) {
   return Text;
 }
 
+/// What the file permits for the inputs of a kernel's contractions, which nothing uses without being asked.
+static std::string describePermission(qkernel::KernelOp Kernel) {
+  static constexpr StringRef Meaning[] = {"f32", "f16", "bf16", "8 bits"};
+  std::optional<int64_t> Level;
+  Kernel.walk([&](LinearOp Linear) {
+    if (auto Each = Linear.getAccuracyLevel())
+      Level = std::min<int64_t>(Level.value_or(*Each), *Each);
+  });
+  return Level ? llvm::formatv("; the file permits inputs in {0} (accuracy_level {1}), not used", Meaning[*Level - 1], *Level).str()
+               : std::string();
+}
+
 std::string qopt::explainProgram(ModuleOp Module, const artefact::Manifest &Manifest) {
   std::string Text;
   llvm::raw_string_ostream Stream(Text);
@@ -64,8 +76,8 @@ std::string qopt::explainProgram(ModuleOp Module, const artefact::Manifest &Mani
   Module.walk([&](qkernel::LaunchOp Launch) {
     auto Kernel = Module.lookupSymbol<qkernel::KernelOp>(Launch.getKernel());
     std::string Operations = listOperations(Kernel);
-    Stream << llvm::formatv("  {0,-28} {1,-16} {2,-24} compute {3,-5} {4}\n", Launch.getLabel(), Launch.getKernel(),
-                            Kernel.getLowering().value_or("-"), computeType(Kernel), Operations);
+    Stream << llvm::formatv("  {0,-28} {1,-16} {2,-24} compute {3,-5} {4}{5}\n", Launch.getLabel(), Launch.getKernel(),
+                            Kernel.getLowering().value_or("-"), computeType(Kernel), Operations, describePermission(Kernel));
     if (Kernel.getKind() == "generic" || Kernel.getKind() == "elementwise" || Kernel.getKind() == "norm")
       Alone.push_back(llvm::formatv("  {0}: {1}: no rule joins it with a neighbour, or another reader needs its result\n",
                                     Launch.getLabel(), Operations)

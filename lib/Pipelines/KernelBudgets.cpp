@@ -56,6 +56,15 @@ static SmallVector<StringRef, 4> contractionTypes(Operation &Op, bool AfterNorm)
   return Types;
 }
 
+/// Whether sums that differ in their last place may become other codes in the kernel.
+static bool makesCodes(Operation &Op) {
+  if (auto Attention = dyn_cast<AttentionOp>(Op))
+    return Attention.getScores() || Attention.getProbabilities();
+  if (auto Attention = dyn_cast<CachedAttentionOp>(Op))
+    return Attention.getScores() || Attention.getProbabilities();
+  return isa<QuantizeOp>(Op);
+}
+
 namespace {
 /// Collects the entries that hold for a kernel.
 class BudgetFinder {
@@ -117,6 +126,10 @@ artefact::ErrorBudget BudgetFinder::find(Type Result) {
     consider("cast", "any");
   else if (!Loosest || appendsHere() || Result.getIntOrFloatBitWidth() < 32)
     considerRounding(appendsHere() ? "append" : "elementwise", Result);
+  if (llvm::any_of(Body, makesCodes)) {
+    Loosest = nullptr;
+    consider("codes", isa<FloatType>(Result) ? "computed" : "integers");
+  }
   if (!Loosest)
     consider("kernel", "f32");
   assert(Loosest && "the table has an entry for kernels of every target");

@@ -40,8 +40,8 @@ std::optional<Level> qopt::parseLevel(StringRef Name) {
 
 std::string LevelOptions::print() const {
   return llvm::formatv("context={0} batch={1} chunk={2} weights={3} head={4} embedding={5} kv={6} scheme={7} group={8} "
-                       "asymmetric={9} fuse={10} target={11} keep-signature={12}",
-                       Context, Batch, Chunk, Weights, Head, Embedding, KV, Scheme, Group, Asymmetric, Fuse, Target, KeepSignature)
+                       "asymmetric={9} requantize={10} fuse={11} target={12} keep-signature={13}",
+                       Context, Batch, Chunk, Weights, Head, Embedding, KV, Scheme, Group, Asymmetric, Requantize, Fuse, Target, KeepSignature)
       .str();
 }
 
@@ -72,6 +72,7 @@ static void addQuantizedPasses(OpPassManager &Passes, const LevelOptions &Option
   Precision.KV = Options.KV;
   Precision.Group = Options.Group;
   Precision.Asymmetric = Options.Asymmetric;
+  Precision.Requantize = Options.Requantize;
   Precision.SchemeName = Options.Scheme;
   Precision.Reason = Options.Reason;
   Passes.addPass(createAssignPrecision(Precision));
@@ -132,6 +133,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   Option<std::string> Scheme{*this, "scheme", llvm::cl::init("rtn")};
   Option<int64_t> Group{*this, "group", llvm::cl::init(-1)};
   Option<bool> Asymmetric{*this, "asymmetric", llvm::cl::init(false)};
+  Option<bool> Requantize{*this, "requantize", llvm::cl::init(false)};
   Option<bool> Fuse{*this, "fuse", llvm::cl::init(true)};
   Option<std::string> Target{*this, "target", llvm::cl::init("cpu")};
 
@@ -148,6 +150,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
     Result.Scheme = Scheme;
     Result.Group = Group;
     Result.Asymmetric = Asymmetric;
+    Result.Requantize = Requantize;
     Result.Fuse = Fuse;
     Result.Target = Target;
     Result.Reason = "option";

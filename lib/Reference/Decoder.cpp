@@ -113,6 +113,21 @@ static double softcap(double Score, double Cap) {
   return Cap > 0 ? Cap * std::tanh(Score / Cap) : Score;
 }
 
+/// A number after it went through codes, where something asks for that.
+static double requantize(std::optional<QuantizationAttr> By, double Value) {
+  if (!By)
+    return Value;
+  double Scale = By->getScale().getValueAsDouble();
+  auto Float = cast<FloatType>(By->getScale().getType());
+  int64_t Code = quantizeNumber(Float, By->getCode(), double(float(Value)), Scale, By->getZeroPoint());
+  return double(float(double(Code - By->getZeroPoint()) * Scale));
+}
+
+static void requantize(std::optional<QuantizationAttr> By, std::vector<double> &Values) {
+  for (double &Value : Values)
+    Value = requantize(By, Value);
+}
+
 /// softmax(Scores), in place. A score of -inf is a key that is not seen; a query that sees nothing
 /// gets weights of zero.
 static void attend(std::vector<double> &Scores) {
@@ -195,9 +210,10 @@ static LogicalResult evaluate(AttentionOp Op, Frame &Frame) {
       double Score = 0;
       for (int64_t C = 0; C < Size; ++C)
         Score += Query.getFloat({Row, Token, Head, C}) * Key.getFloat({Row, J, KeyHead, C});
-      Scores[J] = applyMask(Mask, {Row, Head, Token, J}, softcap(Scale * Score, Cap));
+      Scores[J] = applyMask(Mask, {Row, Head, Token, J}, softcap(Scale * requantize(Op.getScores(), Score), Cap));
     }
     attend(Scores);
+    requantize(Op.getProbabilities(), Scores);
     for (int64_t C = 0; C < ValueSize; ++C)
       Result.setFloat({Row, Token, Head, C}, weightedSum(Scores, [&](int64_t J) {
                         return Value.getFloat({Row, J, KeyHead, C});
@@ -274,9 +290,10 @@ static LogicalResult evaluate(CachedAttentionOp Op, Frame &Frame) {
       double Score = 0;
       for (int64_t C = 0; C < Size; ++C)
         Score += Query.getFloat({Row, Token, Head, C}) * Cache.getKey(Row, J, KeyHead, C);
-      Scores[J - First] = softcap(Scale * Score, Cap);
+      Scores[J - First] = softcap(Scale * requantize(Op.getScores(), Score), Cap);
     }
     attend(Scores);
+    requantize(Op.getProbabilities(), Scores);
     for (int64_t C = 0; C < Size; ++C)
       Result.setFloat({Row, Token, Head, C}, weightedSum(Scores, [&](int64_t J) {
                         return Cache.getValue(Row, First + J, KeyHead, C);

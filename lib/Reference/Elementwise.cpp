@@ -122,6 +122,33 @@ static LogicalResult evaluate(CastOp Op, Frame &Frame) {
   return Frame.set(Op->getResult(0), std::move(Result));
 }
 
+//===- quantize, dequantize -------------------------------------------------------------------===//
+
+static LogicalResult evaluate(QuantizeOp Op, Frame &Frame) {
+  const ReferenceTensor &Input = Frame.getTensor(Op.getInput()), &Scale = Frame.getTensor(Op.getScale()),
+                        &ZeroPoint = Frame.getTensor(Op.getZeroPoint());
+  auto ScaleTy = cast<FloatType>(Scale.getElementType());
+  auto Code = cast<IntegerType>(ZeroPoint.getElementType());
+  ReferenceTensor Result(Input.getType().clone(Code));
+  forEachIndex(Input.getShape(), [&](ArrayRef<int64_t> Index, int64_t I) {
+    double By = Scale.getFloat(broadcastOffset(Scale, Index));
+    Result.setInteger(I, quantizeNumber(ScaleTy, Code, Input.getFloat(I), By,
+                                        ZeroPoint.getInteger(broadcastOffset(ZeroPoint, Index))));
+  });
+  return Frame.set(Op->getResult(0), std::move(Result));
+}
+
+static LogicalResult evaluate(DequantizeOp Op, Frame &Frame) {
+  const ReferenceTensor &Input = Frame.getTensor(Op.getInput()), &Scale = Frame.getTensor(Op.getScale()),
+                        &ZeroPoint = Frame.getTensor(Op.getZeroPoint());
+  ReferenceTensor Result(Input.getType().clone(Scale.getElementType()));
+  forEachIndex(Input.getShape(), [&](ArrayRef<int64_t> Index, int64_t I) {
+    int64_t Code = Input.getInteger(I) - ZeroPoint.getInteger(broadcastOffset(ZeroPoint, Index));
+    Result.setFloat(I, double(Code) * Scale.getFloat(broadcastOffset(Scale, Index)));
+  });
+  return Frame.set(Op->getResult(0), std::move(Result));
+}
+
 namespace qopt {
 void registerElementwiseReferences(ReferenceRegistry &Registry) {
   Registry.add<UnaryOp>(evaluate);
@@ -129,5 +156,7 @@ void registerElementwiseReferences(ReferenceRegistry &Registry) {
   Registry.add<CompareOp>(evaluate);
   Registry.add<SelectOp>(evaluate);
   Registry.add<CastOp>(evaluate);
+  Registry.add<QuantizeOp>(evaluate);
+  Registry.add<DequantizeOp>(evaluate);
 }
 } // namespace qopt

@@ -2,6 +2,7 @@
 
 #include "llvm/ADT/APFloat.h"
 
+#include <cmath>
 #include <map>
 
 using namespace mlir;
@@ -24,6 +25,12 @@ int64_t qopt::wrapToInteger(Type Ty, int64_t Value) {
   uint64_t High = uint64_t(Value) << Shift;
   bool FromZero = Integer.isUnsigned() || Integer.getWidth() == 1;
   return FromZero ? int64_t(High >> Shift) : int64_t(High) >> Shift;
+}
+
+int64_t qopt::quantizeNumber(FloatType ScaleTy, IntegerType Code, double Value, double Scale, int64_t ZeroPoint) {
+  auto [Min, Max] = getCodeRange(Code);
+  double Quotient = std::nearbyint(roundToFloat(ScaleTy, Value / Scale)) + double(ZeroPoint);
+  return std::isnan(Quotient) || Quotient >= double(Max) ? Max : Quotient <= double(Min) ? Min : int64_t(Quotient);
 }
 
 //===- ReferenceTensor ------------------------------------------------------------------------===//
@@ -62,7 +69,7 @@ ReferenceTensor ReferenceTensor::fromIntegers(RankedTensorType Ty, ArrayRef<int6
 }
 
 ReferenceTensor ReferenceTensor::fromCodes(RankedTensorType Ty, ArrayRef<int64_t> Codes,
-                                           ArrayRef<double> Scales, ArrayRef<int64_t> ZeroPoints) {
+                                           ArrayRef<double> Scales, ArrayRef<double> ZeroPoints) {
   ReferenceTensor Result = fromIntegers(Ty, Codes);
   assert(Scales.size() == Result.Scales.size() && ZeroPoints.size() == Result.ZeroPoints.size());
   FloatType ScaleType = getStoredElementType(Ty).getScaleType();
@@ -129,7 +136,8 @@ double ReferenceTensor::getFloat(int64_t Offset) const {
   StoredTypeInterface Stored = getStoredElementType(Ty);
   int64_t Length = getRowLength(), Row = Offset / Length;
   int64_t Group = Stored.getGroupSize() ? Offset % Length / Stored.getGroupSize() : 0;
-  return double(Integers[Offset] - getZeroPoint(Row, Group)) * getScale(Row, Group);
+  // A difference of integers is exact; one with a zero point that is none is rounded like every f32 difference.
+  return double(float(double(Integers[Offset]) - getZeroPoint(Row, Group))) * getScale(Row, Group);
 }
 
 int64_t ReferenceTensor::getInteger(int64_t Offset) const {
@@ -187,10 +195,10 @@ double ReferenceTensor::getScale(int64_t Row, int64_t Group) const {
   return Scales[groupOffset(Row, Group)];
 }
 
-int64_t ReferenceTensor::getZeroPoint(int64_t Row, int64_t Group) const {
+double ReferenceTensor::getZeroPoint(int64_t Row, int64_t Group) const {
   if (Rows)
     return loadBlock(Row).getZeroPoint(Row, Group);
-  return ZeroPoints.empty() ? getStoredElementType(Ty).getImplicitZeroPoint()
+  return ZeroPoints.empty() ? double(getStoredElementType(Ty).getImplicitZeroPoint())
                             : ZeroPoints[groupOffset(Row, Group)];
 }
 
@@ -198,7 +206,7 @@ void ReferenceTensor::setScale(int64_t Row, int64_t Group, double Scale) {
   Scales[groupOffset(Row, Group)] = roundToFloat(getStoredElementType(Ty).getScaleType(), Scale);
 }
 
-void ReferenceTensor::setZeroPoint(int64_t Row, int64_t Group, int64_t ZeroPoint) {
+void ReferenceTensor::setZeroPoint(int64_t Row, int64_t Group, double ZeroPoint) {
   assert(!ZeroPoints.empty() && "the type has no zero points");
   ZeroPoints[groupOffset(Row, Group)] = ZeroPoint;
 }

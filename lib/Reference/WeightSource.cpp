@@ -3,6 +3,13 @@
 using namespace mlir;
 using namespace qopt;
 
+static ReferenceTensor toTensor(RankedTensorType Ty, const QuantizedRows &Quantized) {
+  std::vector<int64_t> Codes(Quantized.Codes.begin(), Quantized.Codes.end());
+  std::vector<double> Scales(Quantized.Scales.begin(), Quantized.Scales.end());
+  std::vector<double> ZeroPoints(Quantized.ZeroPoints.begin(), Quantized.ZeroPoints.end());
+  return ReferenceTensor::fromCodes(Ty, Codes, Scales, ZeroPoints);
+}
+
 static FailureOr<ReferenceTensor> quantize(WeightOp Weight, ArrayRef<float> Values, int64_t Rows,
                                            int64_t Columns, const SchemeRegistry &Schemes) {
   auto Ty = cast<RankedTensorType>(Weight.getType());
@@ -14,10 +21,7 @@ static FailureOr<ReferenceTensor> quantize(WeightOp Weight, ArrayRef<float> Valu
                                 << llvm::join(Schemes.getNames(), ", ");
   QuantizedRows Quantized;
   Chosen->quantizeRows(getStoredElementType(Ty), Values.data(), Rows, Columns, Quantized);
-  std::vector<int64_t> Codes(Quantized.Codes.begin(), Quantized.Codes.end());
-  std::vector<double> Scales(Quantized.Scales.begin(), Quantized.Scales.end());
-  std::vector<int64_t> ZeroPoints(Quantized.ZeroPoints.begin(), Quantized.ZeroPoints.end());
-  return ReferenceTensor::fromCodes(Ty, Codes, Scales, ZeroPoints);
+  return toTensor(Ty, Quantized);
 }
 
 WeightProvider qopt::readWeights(SourceBytes Bytes, const SchemeRegistry &Schemes) {
@@ -25,6 +29,11 @@ WeightProvider qopt::readWeights(SourceBytes Bytes, const SchemeRegistry &Scheme
     auto Reader = WeightReader::open(Weight, Bytes);
     if (!Reader)
       return Weight.emitOpError() << "cannot be read: " << Reader.status().message();
+    if (getStoredElementType(Weight.getType()) && Weight.getScheme() == StringRef(FileScheme)) {
+      QuantizedRows OfFile;
+      Reader->readCodes(0, Reader->getRows(), OfFile);
+      return toTensor(cast<RankedTensorType>(Weight.getType()), OfFile);
+    }
     std::vector<float> Values(Reader->getRows() * Reader->getColumns());
     Reader->readRows(0, Reader->getRows(), Values.data());
     if (getStoredElementType(Weight.getType()))

@@ -32,7 +32,7 @@ public:
 
 private:
   static void quantizeGroup(StoredTypeInterface Type, const float *Values, int64_t Size,
-                            int16_t *Codes, float &Scale, int16_t *ZeroPoint) {
+                            int16_t *Codes, float &Scale, float *ZeroPoint) {
     float Min, Max;
     rangeWithZero(Values, Size, Min, Max);
     float Lowest = Type.getCodeMin(), Highest = Type.getCodeMax();
@@ -42,7 +42,7 @@ private:
     float Zero = 0;
     if (ZeroPoint) {
       Zero = std::clamp(std::nearbyint(-Min * Inverse), Lowest, Highest);
-      *ZeroPoint = int16_t(Zero);
+      *ZeroPoint = Zero;
     }
     roundToCodes(Values, Size, Inverse, Zero, Lowest, Highest, Codes);
   }

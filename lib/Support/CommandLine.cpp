@@ -16,6 +16,14 @@ bool qopt::wantsHelp(int Argc, const char *const *Argv) {
   return false;
 }
 
+static std::string spellFlag(const cl::Option &Option) {
+  bool IsShort = Option.ArgStr.size() == 1;
+  std::string Flag = (IsShort ? "-" : "--") + Option.ArgStr.str();
+  if (!Option.ValueStr.empty())
+    Flag += (IsShort ? " <" : "=<") + Option.ValueStr.str() + ">";
+  return Flag;
+}
+
 void qopt::printHelp(llvm::raw_ostream &Stream, const ToolHelp &Help, llvm::ArrayRef<cl::OptionCategory *> Groups) {
   Stream << Help.Summary << "\n\n" << Help.Examples;
   for (cl::OptionCategory *Group : Groups) {
@@ -25,11 +33,11 @@ void qopt::printHelp(llvm::raw_ostream &Stream, const ToolHelp &Help, llvm::Arra
         Options.push_back(Entry.second);
     llvm::sort(Options);
     Stream << "\n" << Group->getName() << ":\n";
-    for (const cl::Option *Each : Options) {
-      std::string Flag = (Each->ArgStr.size() == 1 ? "-" : "--") + Each->ArgStr.str();
-      if (!Each->ValueStr.empty())
-        Flag += (Each->ArgStr.size() == 1 ? " <" : "=<") + Each->ValueStr.str() + ">";
-      Stream << llvm::formatv("  {0,-28} {1}\n", Flag, Each->HelpStr);
+    for (size_t I = 0; I < Options.size(); ++I) {
+      std::string Flags = spellFlag(*Options[I]);
+      while (I + 1 < Options.size() && Options[I + 1]->HelpStr == Options[I]->HelpStr)
+        Flags += ", " + spellFlag(*Options[++I]);
+      Stream << llvm::formatv("  {0,-28} {1}\n", Flags, Options[I]->HelpStr);
     }
   }
   Stream << "\nexit codes: " << Help.ExitCodes << "\n";

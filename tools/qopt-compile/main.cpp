@@ -25,14 +25,15 @@ namespace {
 struct Flags {
   cl::OptionCategory FormatOptions{"Format"}, SizeOptions{"Sizes"}, LevelFlags{"Levels and passes"}, OutputOptions{"Output"};
   cl::opt<std::string> Model{cl::Positional, cl::desc("MODEL"), cl::cat(OutputOptions)};
-  cl::opt<bool> F32{"f32", cl::desc("weights and KV cache in f32"), cl::cat(FormatOptions)};
-  cl::opt<bool> F16{"f16", cl::desc("weights and KV cache in f16"), cl::cat(FormatOptions)};
-  cl::opt<bool> BF16{"bf16", cl::desc("weights and KV cache in bf16"), cl::cat(FormatOptions)};
+  cl::opt<bool> F32{"f32", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
+  cl::opt<bool> F16{"f16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
+  cl::opt<bool> BF16{"bf16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> W8A16{"w8a16", cl::desc("weights in 8 bits, one scale per channel; cache in f16"), cl::cat(FormatOptions)};
   cl::opt<bool> W4A16{"w4a16", cl::desc("weights of the blocks in 4 bits, groups of 32; head and embedding in 8; cache in f16"), cl::cat(FormatOptions)};
   cl::opt<std::string> GroupSize{"group-size", cl::desc("weights that share a scale: 32, 64, 128 or channel"), cl::value_desc("n"), cl::cat(FormatOptions)};
   cl::opt<bool> Symmetric{"symmetric", cl::desc("codes without zero points (the default)"), cl::cat(FormatOptions)};
   cl::opt<bool> Asymmetric{"asymmetric", cl::desc("a zero point for every group"), cl::cat(FormatOptions)};
+  cl::opt<bool> Requantize{"requantize", cl::desc("the format also replaces what the file holds quantized, which is kept otherwise"), cl::cat(FormatOptions)};
   cl::opt<std::string> SchemeName{"scheme", cl::init("rtn"), cl::desc("what computes the codes (rtn)"), cl::value_desc("name"), cl::cat(FormatOptions)};
   cl::opt<std::string> Head{"head", cl::desc("f32, f16, bf16, int8 or int4"), cl::value_desc("type"), cl::cat(FormatOptions)};
   cl::opt<std::string> Embedding{"embedding", cl::desc("the same for the embedding; two types untie a tied table"), cl::value_desc("type"), cl::cat(FormatOptions)};
@@ -140,12 +141,15 @@ static void fillLevels(LevelOptions &Levels, Mistakes &Wrong) {
     note(Wrong, makeError(StatusCode::Usage, "--context, --batch and --chunk take positive numbers"));
   if (!Format || !Group)
     return;
+  if (flags().Requantize && Format->empty())
+    note(Wrong, makeError(StatusCode::Usage, "--requantize needs a format: --f32, --f16, --bf16, --w8a16 or --w4a16"));
   Levels.Weights = *Format;
   Levels.Head = internalFormat(flags().Head);
   Levels.Embedding = internalFormat(flags().Embedding);
   Levels.KV = flags().KV.empty() ? defaultKV(*Format) : flags().KV.getValue();
   Levels.Group = *Group;
   Levels.Asymmetric = flags().Asymmetric;
+  Levels.Requantize = flags().Requantize;
   Levels.Scheme = flags().SchemeName;
   Levels.Reason = *Format == "i4" ? "--w4a16" : *Format == "i8" ? "--w8a16" : Format->empty() ? "option" : "--" + *Format;
   Levels.Context = flags().Context;

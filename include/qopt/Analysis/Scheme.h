@@ -20,7 +20,7 @@ struct QuantizedRows {
   int64_t Rows = 0, Columns = 0, Groups = 0;
   std::vector<int16_t> Codes;      // [Rows][Columns]
   std::vector<float> Scales;       // [Rows][Groups]
-  std::vector<int16_t> ZeroPoints; // [Rows][Groups], empty where the type has none
+  std::vector<float> ZeroPoints;   // [Rows][Groups], empty where the type has none; codes, or any floats
 
   /// Sets the shape for rows of a stored type and clears the contents.
   void reset(StoredTypeInterface Type, int64_t Rows, int64_t Columns);

@@ -7,15 +7,10 @@
 #ifndef QOPT_ANALYSIS_WEIGHTREADER_H
 #define QOPT_ANALYSIS_WEIGHTREADER_H
 
-#include "QOpt/QOpt.h"
-#include "qopt/Base/Status.h"
-
-#include <functional>
+#include "qopt/Analysis/Scheme.h"
+#include "qopt/Analysis/StoredSource.h"
 
 namespace qopt {
-
-/// Gives the bytes of a source file by its name relative to the model's folder; they stay mapped while the reader lives.
-using SourceBytes = std::function<Result<llvm::ArrayRef<char>>(llvm::StringRef File)>;
 
 class WeightReader {
 public:
@@ -28,6 +23,8 @@ public:
 
   /// Writes rows `First .. First + Count - 1` as f32 values, row-major, to `Out`. Safe to call from several threads.
   void readRows(int64_t First, int64_t Count, float *Out) const;
+  /// The same rows as codes of the file, of a weight whose scheme is `file`. Safe to call from several threads.
+  void readCodes(int64_t First, int64_t Count, QuantizedRows &Out) const;
 
 private:
   /// Where the elements of a shape lie in the elements of the view below (or of the sources).
@@ -45,6 +42,16 @@ private:
   };
   enum class Element { F32, F16, BF16, F64 };
 
+  struct Source {
+    /// Of the concatenated elements.
+    int64_t First;
+    const char *Data;
+    std::shared_ptr<const StoredSource> Stored;
+  };
+
+  const Source &findSource(int64_t Position) const;
+  int64_t positionOf(int64_t Row, int64_t Column) const;
+  void readGroup(int64_t Row, int64_t Begin, int64_t Size, int16_t *Codes, float &Scale, float *ZeroPoint) const;
   void applyStep(mlir::Attribute Step);
   void pushRowMajor(llvm::ArrayRef<int64_t> Shape);
   void loadRun(int64_t Position, int64_t Count, float *Out) const;
@@ -55,8 +62,8 @@ private:
 
   llvm::SmallVector<View, 2> Views;
   llvm::SmallVector<ValueStep, 2> ValueSteps;
-  /// The sources one after another: first element of each, and its bytes.
-  llvm::SmallVector<std::pair<int64_t, const char *>, 2> Sources;
+  llvm::SmallVector<Source, 2> Sources;
+  StoredTypeInterface StoredType;
   Element SourceElement = Element::F32;
   int64_t Rows = 0, Columns = 0;
 };

@@ -34,6 +34,8 @@ struct LevelOptions {
   std::string Weights, Head, Embedding, KV, Scheme = "rtn", Reason;
   int64_t Group = -1;
   bool Asymmetric = false;
+  /// Whether a format holds for weights that the file holds as codes, too.
+  bool Requantize = false;
   // kernels
   bool Fuse = true;
   std::string Target = "cpu";

@@ -37,6 +37,9 @@ double roundToFloat(mlir::FloatType Ty, double Value);
 /// `Value` modulo 2^width, read as `Ty` reads its bits (i1 and unsigned types from 0 up).
 int64_t wrapToInteger(mlir::Type Ty, int64_t Value);
 
+/// The code of a number: see qopt.quantize. The quotient is rounded to `ScaleTy`.
+int64_t quantizeNumber(mlir::FloatType ScaleTy, mlir::IntegerType Code, double Value, double Scale, int64_t ZeroPoint);
+
 class ReferenceTensor {
 public:
   /// Zeros. `Ty` must have a static shape. In a stored tensor codes, scales and zero points are 0.
@@ -49,7 +52,7 @@ public:
   /// row by row, the groups of a row in order.
   static ReferenceTensor fromCodes(mlir::RankedTensorType Ty, llvm::ArrayRef<int64_t> Codes,
                                    llvm::ArrayRef<double> Scales,
-                                   llvm::ArrayRef<int64_t> ZeroPoints = {});
+                                   llvm::ArrayRef<double> ZeroPoints = {});
   /// A matrix whose rows are asked of `Load` in blocks when they are first read, and then kept: of a
   /// large table only what is looked at takes memory. `Load` gives rows [First, First + Count) as a
   /// tensor of that many rows.
@@ -89,10 +92,10 @@ public:
   /// counted in row-major order.
   int64_t getNumGroups() const;
   double getScale(int64_t Row, int64_t Group) const;
-  int64_t getZeroPoint(int64_t Row, int64_t Group) const;
+  double getZeroPoint(int64_t Row, int64_t Group) const;
   /// Rounds to the scale's type.
   void setScale(int64_t Row, int64_t Group, double Scale);
-  void setZeroPoint(int64_t Row, int64_t Group, int64_t ZeroPoint);
+  void setZeroPoint(int64_t Row, int64_t Group, double ZeroPoint);
 
 private:
   enum class ElementKind { Float, Integer, Stored };
@@ -112,7 +115,7 @@ private:
   std::vector<double> Floats;    // floats
   std::vector<int64_t> Integers; // integers or codes
   std::vector<double> Scales;
-  std::vector<int64_t> ZeroPoints;
+  std::vector<double> ZeroPoints;
   std::shared_ptr<LoadedRows> Rows; // instead of all of these
 };
 

@@ -21,7 +21,7 @@ struct ToolHelp {
 bool wantsHelp(int Argc, const char *const *Argv);
 
 /// Prints one screen: the flags of each group, in the order in which their variables were declared (members of one
-/// struct), so that what belongs together stands together.
+/// struct), so that what belongs together stands together; neighbours with one description share a line.
 void printHelp(llvm::raw_ostream &Stream, const ToolHelp &Help, llvm::ArrayRef<llvm::cl::OptionCategory *> Groups);
 
 /// Reads the flags. True when help was asked for and printed. Errors: Usage.

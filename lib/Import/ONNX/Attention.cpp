@@ -23,7 +23,8 @@ Value onnx_import::takeChannels(NodeEmitter &E, Value X, int64_t Offset, int64_t
   if (auto Linear = X.getDefiningOp<LinearOp>())
     if (auto Use = Linear.getWeight().getDefiningOp<UseWeightOp>()) {
       const WeightRecipe &Whole = E.B.Weights.getRecipe(Use.getWeightAttr().getAttr());
-      return E.B.linear(Linear.getInput(), Whole.sliced(0, Offset, Size));
+      std::optional<int64_t> Level = Linear.getAccuracyLevel();
+      return E.B.linear(Linear.getInput(), Whole.sliced(0, Offset, Size), Level);
     }
   auto Add = X.getDefiningOp<BinaryOp>();
   if (Add && Add.getKind() == BinaryKind::Add)
@@ -104,5 +105,6 @@ Value onnx_import::makeAttention(NodeEmitter &E, Value Query, Value Key, Value V
                         " are no numbers for each row");
   return E.B.finish(AttentionOp::create(E.B.B, E.B.getLocation(), Query, Key, Values, Mask, Lengths,
                                         APFloat(float(Options.Scale)), Options.Causal,
-                                        Options.Window, APFloat(float(Options.Softcap))));
+                                        Options.Window, APFloat(float(Options.Softcap)), QuantizationAttr(),
+                                        QuantizationAttr()));
 }

@@ -291,7 +291,7 @@ Value GraphBuilder::matmul(Value X, Value Y) {
   return finish(MatmulOp::create(B, Loc, X, Y));
 }
 
-Value GraphBuilder::linear(Value X, const WeightRecipe &Recipe) {
+Value GraphBuilder::linear(Value X, const WeightRecipe &Recipe, std::optional<int64_t> AccuracyLevel) {
   if (!X || !isFloat(X, "the input"))
     return {};
   if (element(X) != Recipe.Type.getElementType())
@@ -300,7 +300,26 @@ Value GraphBuilder::linear(Value X, const WeightRecipe &Recipe) {
   if (rank(X) < 1 || failed(unify(dims(X).back(), constant(Recipe.Type.getDimSize(1)),
                                   "the contracted dimensions")))
     return rank(X) < 1 ? badInput("the input has no axis to contract") : nullptr;
-  return finish(LinearOp::create(B, Loc, X, weight(Recipe), /*compute=*/TypeAttr()));
+  IntegerAttr Level = AccuracyLevel ? B.getI64IntegerAttr(*AccuracyLevel) : IntegerAttr();
+  return finish(LinearOp::create(B, Loc, X, weight(Recipe), /*compute=*/TypeAttr(), Level));
+}
+
+Value GraphBuilder::quantize(Value X, Value Scale, Value ZeroPoint) {
+  if (!X || !Scale || !ZeroPoint || !isFloat(X, "the input") || !isFloat(Scale, "the scale"))
+    return {};
+  for (Value Parameter : {Scale, ZeroPoint})
+    if (failed(broadcastDims(dims(X), dims(Parameter))))
+      return {};
+  return finish(QuantizeOp::create(B, Loc, X, Scale, ZeroPoint));
+}
+
+Value GraphBuilder::dequantize(Value X, Value Scale, Value ZeroPoint) {
+  if (!X || !Scale || !ZeroPoint || !sameElements(X, ZeroPoint) || !isFloat(Scale, "the scale"))
+    return {};
+  for (Value Parameter : {Scale, ZeroPoint})
+    if (failed(broadcastDims(dims(X), dims(Parameter))))
+      return {};
+  return finish(DequantizeOp::create(B, Loc, X, Scale, ZeroPoint));
 }
 
 bool GraphBuilder::isEpsilon(double Epsilon) {

@@ -92,7 +92,9 @@ public:
   mlir::Value softmax(mlir::Value X, int64_t Axis);
   mlir::Value matmul(mlir::Value X, mlir::Value Y);
   /// x Wᵀ with a weight [out, in].
-  mlir::Value linear(mlir::Value X, const WeightRecipe &Recipe);
+  mlir::Value linear(mlir::Value X, const WeightRecipe &Recipe, std::optional<int64_t> AccuracyLevel = std::nullopt);
+  mlir::Value quantize(mlir::Value X, mlir::Value Scale, mlir::Value ZeroPoint);
+  mlir::Value dequantize(mlir::Value X, mlir::Value Scale, mlir::Value ZeroPoint);
   mlir::Value rmsNorm(mlir::Value X, mlir::Value Scale, double Epsilon);
   mlir::Value layerNorm(mlir::Value X, mlir::Value Scale, mlir::Value Bias, double Epsilon);
   /// With a weight [out, in / groups * window].

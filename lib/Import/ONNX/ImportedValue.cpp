@@ -95,35 +95,37 @@ static WeightRecipe recipeOf(std::shared_ptr<const FileTensor> Tensor, StringRef
   return Recipe;
 }
 
-ImportedValue ImportedValue::fromTensor(std::shared_ptr<const FileTensor> Tensor, StringRef Name) {
+/// The form that fits the tensor's size and type.
+static ImportedValue chooseForm(std::shared_ptr<const FileTensor> Tensor, StringRef Name) {
   RankedTensorType Ty = Tensor->Type;
   // A tensor that the file spells out has no bytes to refer to.
-  if (!Tensor->isInFile() || (isWrittenOut(Ty) && Tensor->Mapped)) {
-    ImportedValue V = fromConstant(readTensor(*Tensor));
-    if (V.Constant && Tensor->isInFile()) {
-      V.Source = std::move(Tensor);
-      V.SourceName = Name.str();
-    }
-    return V;
-  }
+  if (!Tensor->isInFile() || (isWrittenOut(Ty) && Tensor->Mapped))
+    return ImportedValue::fromConstant(readTensor(*Tensor));
   WeightRecipe Recipe = recipeOf(Tensor, Name);
   if (!Ty.getElementType().isInteger(1))
-    return fromWeight(std::move(Recipe));
+    return ImportedValue::fromWeight(std::move(Recipe));
   // A boolean takes a byte in the file.
   auto Bytes = std::make_shared<FileTensor>(*Tensor);
   Bytes->Type = Recipe.Type = RankedTensorType::get(
       Ty.getShape(), IntegerType::get(Ty.getContext(), 8, IntegerType::Unsigned));
   Recipe.Sources.front() = std::move(Bytes);
-  ImportedValue V = fromWeight(std::move(Recipe));
+  ImportedValue V = ImportedValue::fromWeight(std::move(Recipe));
   V.Element = Ty.getElementType();
+  return V;
+}
+
+ImportedValue ImportedValue::fromTensor(std::shared_ptr<const FileTensor> Tensor, StringRef Name) {
+  ImportedValue V = chooseForm(Tensor, Name);
+  V.Tensor = std::move(Tensor);
+  V.TensorName = Name.str();
   return V;
 }
 
 std::optional<WeightRecipe> onnx_import::asWeight(const ImportedValue &Value) {
   if (Value.Weight)
     return Value.Weight;
-  if (Value.Source)
-    return recipeOf(Value.Source, Value.SourceName);
+  if (Value.Constant && Value.Tensor && Value.Tensor->isInFile())
+    return recipeOf(Value.Tensor, Value.TensorName);
   return std::nullopt;
 }
 
@@ -176,7 +178,7 @@ Value onnx_import::materialize(ImportedValue &V, GraphBuilder &Builder) {
     V.Result = Builder.constantOp(V.Constant);
   else if (V.Weight->isPlain() || !isDressedVector(V.Weight->Type) ||
            !llvm::all_of(V.Weight->Steps, llvm::IsaPred<ReshapeStepAttr>) ||
-           V.Weight->Sources.size() != 1 || !V.Weight->Sources.front()->Mapped)
+           V.Weight->Sources.size() != 1 || !V.Weight->Forms.empty() || !V.Weight->Sources.front()->Mapped)
     V.Result = Builder.cast(Builder.weight(*V.Weight), V.Element);
   else
     // A plain vector that was reshaped to [1, n, 1] on the way: rotary frequencies again.

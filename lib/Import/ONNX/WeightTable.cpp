@@ -56,7 +56,7 @@ WeightRecipe WeightRecipe::reshaped(ArrayRef<int64_t> Shape) const {
   Result.Type = Type.clone(Shape);
   if (!Steps.empty() && isa<ReshapeStepAttr>(Steps.back()))
     Result.Steps.pop_back();
-  if (Sources.size() == 1 && Result.Steps.empty() && Sources.front()->Type.getShape() == Shape)
+  if (Sources.size() == 1 && Forms.empty() && Result.Steps.empty() && Sources.front()->Type.getShape() == Shape)
     return Result;
   Result.Steps.push_back(ReshapeStepAttr::get(Type.getContext(), Shape));
   return Result;
@@ -87,12 +87,14 @@ std::optional<WeightRecipe> WeightRecipe::concatenated(ArrayRef<WeightRecipe> Pa
   SmallVector<int64_t> Shape(Result.Type.getShape());
   for (const WeightRecipe &Part : Parts) {
     if (!Part.Steps.empty() || Part.Type.getRank() == 0 ||
+        Part.Forms.empty() != Result.Forms.empty() ||
         Part.Type.getElementType() != Result.Type.getElementType() ||
         Part.Type.getShape().drop_front() != ArrayRef(Shape).drop_front())
       return std::nullopt;
     if (&Part == &Parts.front())
       continue;
     llvm::append_range(Result.Sources, Part.Sources);
+    llvm::append_range(Result.Forms, Part.Forms);
     Shape.front() += Part.Type.getDimSize(0);
   }
   Result.Type = Result.Type.clone(Shape);
@@ -112,6 +114,25 @@ SourceAttr WeightTable::getSource(const FileTensor &Tensor) {
                          Tensor.Type, getContentHash(Tensor));
 }
 
+/// Numbers beside the codes: a range of a file, or written out where the file spells them.
+Attribute WeightTable::getPart(const FileTensor &Tensor) {
+  if (Tensor.isInFile())
+    return getSource(Tensor);
+  return readTensor(Tensor);
+}
+
+Attribute WeightTable::getSource(const WeightRecipe &Recipe, size_t Index) {
+  const FileTensor &Tensor = *Recipe.Sources[Index];
+  if (Recipe.Forms.empty())
+    return getSource(Tensor);
+  const StoredForm &Form = *Recipe.Forms[Index];
+  auto Codes = SourceAttr::get(Builder.getContext(), Tensor.File, Tensor.Offset, Tensor.Length, Form.CodeType,
+                               getContentHash(Tensor));
+  return StoredSourceAttr::get(Builder.getContext(), Form.Type, Form.Block, Codes, getPart(Form.Scales),
+                               Form.ZeroPoints ? getPart(*Form.ZeroPoints) : Attribute(), Form.Zero,
+                               Form.Groups ? getPart(*Form.Groups) : Attribute());
+}
+
 /// A symbol name that prints without quotes.
 std::string WeightTable::uniqueName(StringRef Name) {
   std::string Clean;
@@ -128,15 +149,31 @@ std::string WeightTable::uniqueName(StringRef Name) {
 static bool sameBytes(const FileTensor &A, const FileTensor &B) {
   if (A.Type != B.Type || A.Length != B.Length)
     return false;
-  if (A.File == B.File && A.Offset == B.Offset)
+  if (A.File == B.File && A.Offset == B.Offset && A.isInFile())
     return true;
+  if (!A.isInFile() || !B.isInFile())
+    return A.isInFile() == B.isInFile() && A.Typed == B.Typed;
   return A.Mapped && B.Mapped && getContentKey(A) == getContentKey(B) && A.bytes() == B.bytes();
+}
+
+static bool sameParts(const std::optional<FileTensor> &A, const std::optional<FileTensor> &B) {
+  return A.has_value() == B.has_value() && (!A || sameBytes(*A, *B));
+}
+
+static bool sameForms(ArrayRef<std::shared_ptr<const StoredForm>> A, ArrayRef<std::shared_ptr<const StoredForm>> B) {
+  return A.size() == B.size() && llvm::all_of(llvm::zip(A, B), [](auto Pair) {
+           const StoredForm &X = *std::get<0>(Pair), &Y = *std::get<1>(Pair);
+           return X.Type == Y.Type && X.CodeType == Y.CodeType && X.Block == Y.Block && X.Zero == Y.Zero &&
+                  sameBytes(X.Scales, Y.Scales) && sameParts(X.ZeroPoints, Y.ZeroPoints) &&
+                  sameParts(X.Groups, Y.Groups);
+         });
 }
 
 WeightTable::Entry *WeightTable::findEqual(const WeightRecipe &Recipe) {
   Attribute Steps = Builder.getArrayAttr(Recipe.Steps);
   for (Entry *E : ByContent[{getContentKey(*Recipe.Sources.front()), Steps}])
     if (E->Recipe.Type == Recipe.Type && E->Recipe.Sources.size() == Recipe.Sources.size() &&
+        sameForms(E->Recipe.Forms, Recipe.Forms) &&
         llvm::all_of(llvm::zip(E->Recipe.Sources, Recipe.Sources),
                      [](auto Pair) { return sameBytes(*std::get<0>(Pair), *std::get<1>(Pair)); }))
       return E;
@@ -165,7 +202,7 @@ static bool isMatrixOfBytes(RankedTensorType Ty) {
 }
 
 static bool isOneTranspose(const WeightRecipe &Recipe) {
-  return Recipe.Sources.size() == 1 && Recipe.Steps.size() == 1 &&
+  return Recipe.Sources.size() == 1 && Recipe.Forms.empty() && Recipe.Steps.size() == 1 &&
          isa<TransposeStepAttr>(Recipe.Steps.front());
 }
 
@@ -192,8 +229,8 @@ WeightOp WeightTable::intern(const WeightRecipe &Recipe) {
   Entry *New = Entries.back().get();
   New->Recipe = Recipe;
   SmallVector<Attribute> Sources;
-  for (const auto &Source : Recipe.Sources)
-    Sources.push_back(getSource(*Source));
+  for (size_t I = 0; I < Recipe.Sources.size(); ++I)
+    Sources.push_back(getSource(Recipe, I));
   Attribute Steps = Builder.getArrayAttr(Recipe.Steps);
   std::string Name = uniqueName(Recipe.Name);
   New->Weight = WeightOp::create(

@@ -10,16 +10,30 @@
 
 namespace qopt::onnx_import {
 
+/// How the codes in a tensor of the file are read: see #qopt.stored_source.
+struct StoredForm {
+  /// What the codes read as, and the type of the codes as a matrix whose rows may be longer.
+  mlir::RankedTensorType Type, CodeType;
+  llvm::SmallVector<int64_t, 2> Block;
+  /// Shaped as their blocks are.
+  FileTensor Scales;
+  std::optional<FileTensor> ZeroPoints, Groups;
+  /// The zero point where there are none.
+  int64_t Zero = 0;
+};
+
 /// A tensor of the file and what happens to it before it is used.
 struct WeightRecipe {
   /// Concatenated along axis 0.
   llvm::SmallVector<std::shared_ptr<const FileTensor>, 1> Sources;
+  /// One for each source where the sources are codes, else empty.
+  llvm::SmallVector<std::shared_ptr<const StoredForm>, 1> Forms;
   llvm::SmallVector<mlir::Attribute, 2> Steps;
   mlir::RankedTensorType Type;
   /// The initializer's name.
   std::string Name;
 
-  bool isPlain() const { return Sources.size() == 1 && Steps.empty(); }
+  bool isPlain() const { return Sources.size() == 1 && Forms.empty() && Steps.empty(); }
 
   WeightRecipe transposed(llvm::ArrayRef<int64_t> Permutation) const;
   WeightRecipe reshaped(llvm::ArrayRef<int64_t> Shape) const;
@@ -47,6 +61,8 @@ private:
     WeightOp Weight;
   };
   SourceAttr getSource(const FileTensor &Tensor);
+  mlir::Attribute getPart(const FileTensor &Tensor);
+  mlir::Attribute getSource(const WeightRecipe &Recipe, size_t Index);
   Entry *findEqual(const WeightRecipe &Recipe);
   Entry *findTransposed(const WeightRecipe &Recipe);
   std::string uniqueName(llvm::StringRef Name);

@@ -13,7 +13,7 @@ static bool isOutsideKernels(Operation *Op) {
 }
 
 static bool isElementwise(Operation *Op) {
-  return isa<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp>(Op);
+  return isa<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp, QuantizeOp, DequantizeOp>(Op);
 }
 
 static bool isNorm(Operation *Op) { return isa_and_nonnull<RMSNormOp, LayerNormOp>(Op); }
@@ -29,7 +29,7 @@ static StringRef kindOf(Operation *Op) {
       .Case<AttentionOp, CachedAttentionOp>([](auto) { return "attention"; })
       .Case<GatherOp>([](auto) { return "gather"; })
       .Case<RMSNormOp, LayerNormOp>([](auto) { return "norm"; })
-      .Case<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp>([](auto) { return "elementwise"; })
+      .Case<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp, QuantizeOp, DequantizeOp>([](auto) { return "elementwise"; })
       .Default([](auto) { return "generic"; });
 }
 
@@ -156,10 +156,29 @@ static bool onlyReadBy(Operation *Op, Operation *Member, const Partition &Parts)
   });
 }
 
-/// A norm that only one group of contractions reads runs in its prologue, and so does the choice of the last tokens.
+/// Whether an operation makes codes of single numbers, or numbers of codes, with constant parameters.
+static bool isCoding(Operation *Op) {
+  return isa_and_nonnull<QuantizeOp, DequantizeOp>(Op) && llvm::all_of(Op->getOperands().drop_front(), [](Value Parameter) {
+           return Parameter.getDefiningOp<ConstantOp>() && cast<RankedTensorType>(Parameter.getType()).getRank() == 0;
+         });
+}
+
+/// Joins what a value goes through as codes into the group of its only reader; returns the value before that.
+static Value joinCoding(Value Of, Operation *Reader, Partition &Parts) {
+  for (Operation *Op = Of.getDefiningOp(); isCoding(Op) && Parts.get(Op).Kind == "elementwise"; Op = Of.getDefiningOp()) {
+    if (!onlyReadBy(Op, Reader, Parts) || !Parts.join(Reader, Op))
+      return {};
+    Of = Op->getOperand(0);
+  }
+  return Of;
+}
+
+/// A norm that only one group of contractions reads runs in its prologue, and so do the choice of the last tokens and the
+/// codes that the input goes through.
 static void joinPrologues(func::FuncOp Function, Partition &Parts) {
   Function.walk([&](LinearOp Linear) {
-    Operation *Norm = Linear.getInput().getDefiningOp();
+    Value Input = joinCoding(Linear.getInput(), Linear, Parts);
+    Operation *Norm = Input ? Input.getDefiningOp() : nullptr;
     if (!isNorm(Norm) || !onlyReadBy(Norm, Linear, Parts) || !Parts.join(Linear, Norm))
       return;
     Operation *Last = Norm->getOperand(0).getDefiningOp();
@@ -214,18 +233,67 @@ static void joinEpilogues(func::FuncOp Function, Partition &Parts) {
   });
 }
 
-/// The append to a cache turns the new keys, and the queries that will read the cache, on the way.
+/// The rotary embedding that a value comes from and the codes that it goes through after that, in order; nothing where
+/// others read what lies between.
+static SmallVector<Operation *> findTurned(Value Of) {
+  SmallVector<Operation *> Ops;
+  for (; isCoding(Of.getDefiningOp()) && Of.hasOneUse(); Of = Of.getDefiningOp()->getOperand(0))
+    Ops.push_back(Of.getDefiningOp());
+  auto Rotary = Of.getDefiningOp<RotaryOp>();
+  if (!Rotary || !Rotary->hasOneUse() || !Rotary.getPositions().getDefiningOp<PositionsOp>())
+    return {};
+  Ops.push_back(Rotary);
+  std::reverse(Ops.begin(), Ops.end());
+  return Ops;
+}
+
+/// The append to a cache turns the new keys, and the queries that will read the cache, on the way, and takes them through
+/// codes.
 static void joinAppends(func::FuncOp Function, Partition &Parts) {
   Function.walk([&](KVAppendOp Append) {
-    auto JoinRotary = [&](Value Turned) {
-      auto Rotary = Turned.getDefiningOp<RotaryOp>();
-      if (Rotary && Rotary->hasOneUse() && Rotary.getPositions().getDefiningOp<PositionsOp>())
-        Parts.join(Append, Rotary);
+    auto JoinTurned = [&](Value Turned) {
+      for (Operation *Op : findTurned(Turned))
+        if (!Parts.join(Append, Op))
+          return;
     };
-    JoinRotary(Append.getKey());
+    joinCoding(Append.getKey(), Append, Parts);
+    joinCoding(Append.getValue(), Append, Parts);
+    JoinTurned(Append.getKey());
     for (Operation *Reader : Append.getResult().getUsers())
       if (auto Attention = dyn_cast<CachedAttentionOp>(Reader))
-        JoinRotary(Attention.getQuery());
+        JoinTurned(Attention.getQuery());
+  });
+}
+
+/// The only reader of a value if it makes or reads codes, or null.
+static Operation *getOnlyCoding(Value Of) {
+  Operation *Reader = Of.hasOneUse() ? *Of.getUsers().begin() : nullptr;
+  return isCoding(Reader) ? Reader : nullptr;
+}
+
+/// What an operation gives goes through codes, there and back, before it is written.
+static void joinCodesBehind(Operation *Op, Partition &Parts) {
+  for (Value Result = Op->getResult(0);;) {
+    auto Codes = dyn_cast_or_null<QuantizeOp>(getOnlyCoding(Result));
+    auto Read = Codes ? dyn_cast_or_null<DequantizeOp>(getOnlyCoding(Codes.getResult())) : DequantizeOp();
+    if (!Read || Read.getType() != Result.getType() || !Parts.join(Op, Codes) || !Parts.join(Op, Read))
+      return;
+    Result = Read.getResult();
+  }
+}
+
+static void joinAttentionCodes(func::FuncOp Function, Partition &Parts) {
+  Function.walk([&](Operation *Op) {
+    if (isa<CachedAttentionOp, AttentionOp>(Op))
+      joinCodesBehind(Op, Parts);
+  });
+}
+
+/// Of norms that are in no prologue.
+static void joinNormCodes(func::FuncOp Function, Partition &Parts) {
+  Function.walk([&](Operation *Op) {
+    if (isNorm(Op) && Parts.get(Op).Kind == "norm")
+      joinCodesBehind(Op, Parts);
   });
 }
 
@@ -269,8 +337,11 @@ static void joinReshapes(func::FuncOp Function, Partition &Parts) {
 SmallVector<Group> qopt::formGroups(func::FuncOp Function) {
   Partition Parts(Function);
   joinSharedInputs(Function, Parts);
-  joinPrologues(Function, Parts);
   joinEpilogues(Function, Parts);
+  joinAttentionCodes(Function, Parts);
+  // Codes end the kernel that makes the numbers rather than begin the one that reads them, which would take every worker through them.
+  joinPrologues(Function, Parts);
+  joinNormCodes(Function, Parts);
   joinAppends(Function, Parts);
   joinGatherCasts(Function, Parts);
   joinElementwise(Function, Parts);

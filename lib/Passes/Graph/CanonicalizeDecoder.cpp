@@ -218,7 +218,7 @@ void DecoderCanonicalizer::boundContext() {
 
 /// The operand that holds the tokens of an operation which treats each token alone, or null.
 static Value getTokens(Operation *Op, RankedTensorType Ty) {
-  if (isa<CastOp, UnaryOp, LinearOp>(Op))
+  if (isa<CastOp, UnaryOp, LinearOp>(Op) || isCoding(Op))
     return Op->getOperand(0);
   auto Binary = dyn_cast<BinaryOp>(Op);
   if (!Binary)

@@ -28,7 +28,7 @@ static bool isParameter(Value Value) {
 /// The operand through which the tokens come, where the operation treats each token alone; else
 /// null.
 static Value getTokenOperand(Operation *Op) {
-  if (isa<CastOp, ReshapeOp, TransposeOp, UnaryOp, RotaryOp, RMSNormOp, LayerNormOp>(Op))
+  if (isa<CastOp, ReshapeOp, TransposeOp, UnaryOp, RotaryOp, RMSNormOp, LayerNormOp>(Op) || isCoding(Op))
     return Op->getOperand(0);
   auto Binary = dyn_cast<BinaryOp>(Op);
   if (!Binary)
@@ -50,12 +50,12 @@ static LinearOp findLinear(Value Value) {
   return {};
 }
 
-/// The norm that a value is, through casts and reshapes.
+/// The norm that a value is, through casts, codes and reshapes.
 static Operation *findNorm(Value Value) {
   while (Operation *Op = Value.getDefiningOp()) {
     if (isa<RMSNormOp, LayerNormOp>(Op))
       return Op;
-    if (!isa<CastOp, ReshapeOp, TransposeOp>(Op))
+    if (!isa<CastOp, ReshapeOp, TransposeOp>(Op) && !isCoding(Op))
       break;
     Value = Op->getOperand(0);
   }
@@ -80,9 +80,12 @@ void DecoderNames::nameNorm(Value Value, const Twine &Name) {
 
 void DecoderNames::nameLinear(LinearOp Op, const Twine &Name) {
   name(Op.getWeight(), Name);
-  for (Operation *User : Op->getUsers())
+  Value Product = Op.getResult();
+  while (Product.hasOneUse() && isCoding(*Product.getUsers().begin()))
+    Product = Product.getUsers().begin()->getResult(0);
+  for (Operation *User : Product.getUsers())
     if (auto Sum = dyn_cast<BinaryOp>(User); Sum && Sum.getKind() == BinaryKind::Add)
-      name(Sum.getLhs() == Op.getResult() ? Sum.getRhs() : Sum.getLhs(), Name + ".bias");
+      name(Sum.getLhs() == Product ? Sum.getRhs() : Sum.getLhs(), Name + ".bias");
 }
 
 bool DecoderNames::isNamed(LinearOp Op) const {
@@ -163,14 +166,14 @@ static bool dependsOn(Value Of, ArrayRef<LinearOp> Linears) {
   return false;
 }
 
-/// Whether the first thing that happens to the result (but for a bias) is an activation.
+/// Whether the first thing that happens to the result (but for a bias and codes) is an activation.
 static bool isActivated(LinearOp Op) {
   Value Value = Op.getResult();
   while (Value.hasOneUse()) {
     Operation *User = *Value.getUsers().begin();
     if (isa<UnaryOp>(User))
       return true;
-    if (!isa<CastOp>(User) && !getOp<BinaryOp>(User->getResult(0), BinaryKind::Add))
+    if (!isa<CastOp>(User) && !isCoding(User) && !getOp<BinaryOp>(User->getResult(0), BinaryKind::Add))
       return false;
     Value = User->getResult(0);
   }

@@ -23,6 +23,8 @@ struct Mask {
 struct Scores {
   MatmulOp Product;
   double Scale = 1, Softcap = 0;
+  /// Of the product, where it goes through codes.
+  QuantizationAttr Quantization;
   SmallVector<Mask, 2> Masks;
 };
 
@@ -49,7 +51,7 @@ public:
 
 private:
   /// The reason why not, or nothing.
-  std::optional<StringRef> raise(MatmulOp Op, SoftmaxOp Softmax);
+  std::optional<StringRef> raise(MatmulOp Op, SoftmaxOp Softmax, QuantizationAttr Probabilities);
   std::optional<StringRef> findScores(Value Value, Scores &Into);
   bool isScores(Value Value) const;
   std::optional<StringRef> findSelected(SelectOp Op, Scores &Into);
@@ -96,6 +98,10 @@ bool AttentionRaiser::isScores(Value Value) const {
       return false;
     if (isa<MatmulOp>(Op))
       return true;
+    if (auto Codes = getRequantized(Value)) {
+      Value = Codes->Input;
+      continue;
+    }
     if (auto Binary = dyn_cast<BinaryOp>(Op)) {
       if (tensorType(Binary.getRhs()).getRank() == 4 && isScores(Binary.getRhs()))
         return true;
@@ -138,6 +144,7 @@ std::optional<StringRef> AttentionRaiser::findScaled(BinaryOp Op, Scores &Into) 
     if (Reason || !Inner.Masks.empty() || Inner.Softcap != 0)
       return Reason ? Reason : "masks stand inside a soft cap";
     Into.Product = Inner.Product;
+    Into.Quantization = Inner.Quantization;
     Into.Softcap = Factor;
     Into.Scale = Inner.Scale * Factor;
     return std::nullopt;
@@ -151,11 +158,15 @@ std::optional<StringRef> AttentionRaiser::findScaled(BinaryOp Op, Scores &Into) 
 }
 
 std::optional<StringRef> AttentionRaiser::findScores(Value Value, Scores &Into) {
-  Operation *Op = stripCasts(Value).getDefiningOp();
+  QuantizationAttr By;
+  Operation *Op = stripRequantized(stripCasts(Value), By).getDefiningOp();
   if (!Op)
     return "no product of queries and keys stands before the softmax";
+  if (By && !isa<MatmulOp>(Op))
+    return "scores are quantized after they were scaled or masked";
   if (auto Product = dyn_cast<MatmulOp>(Op)) {
     Into.Product = Product;
+    Into.Quantization = By;
     return std::nullopt;
   }
   if (auto Select = dyn_cast<SelectOp>(Op))
@@ -253,7 +264,8 @@ Value AttentionRaiser::combineMasks(ArrayRef<Mask> Masks, Location Loc, Type Ele
   return Result;
 }
 
-std::optional<StringRef> AttentionRaiser::raise(MatmulOp Op, SoftmaxOp Softmax) {
+std::optional<StringRef> AttentionRaiser::raise(MatmulOp Op, SoftmaxOp Softmax,
+                                                QuantizationAttr Probabilities) {
   Scores Found;
   if (auto Reason = findScores(Softmax.getInput(), Found))
     return Reason;
@@ -288,6 +300,12 @@ std::optional<StringRef> AttentionRaiser::raise(MatmulOp Op, SoftmaxOp Softmax) 
   Heads Values = getHeads(Op.getRhs(), {Batch, Head, Key, Channel}, Key, NumHeads);
   if (Values.Factor != 1)
     Values = {transposeToHeads(Op.getRhs(), {Batch, Head, Key, Channel}, Key), 1};
+  // What is quantized is the product of the operands as they are.
+  if (Found.Quantization && Query.Factor * Keys.Factor != 1) {
+    Query = {transposeToHeads(Found.Product.getLhs(), {Batch, Head, Token, Channel}, Token), 1};
+    Keys = {transposeToHeads(Found.Product.getRhs(), {Batch, Head, Channel, Key}, Key), 1};
+    Values = {transposeToHeads(Op.getRhs(), {Batch, Head, Key, Channel}, Key), 1};
+  }
   if (tensorType(Keys.Of).getDimSize(2) != tensorType(Values.Of).getDimSize(2))
     return StringRef("keys and values have different numbers of heads");
   Type Element = tensorType(Op).getElementType();
@@ -296,7 +314,7 @@ std::optional<StringRef> AttentionRaiser::raise(MatmulOp Op, SoftmaxOp Softmax) 
       Builder, Loc, Query.Of, Keys.Of, Values.Of, Mask, Value(),
       Builder.getF32FloatAttr(float(Found.Scale * Query.Factor * Keys.Factor)),
       All.Causal ? Builder.getUnitAttr() : UnitAttr(), Builder.getI64IntegerAttr(All.Window),
-      Builder.getF32FloatAttr(float(Found.Softcap)));
+      Builder.getF32FloatAttr(float(Found.Softcap)), Found.Quantization, Probabilities);
   Result = createTranspose(Builder, Loc, Result, {0, 2, 1, 3});
   if (tensorType(Result).getElementType() != Element)
     Result = CastOp::create(Builder, Loc, tensorType(Result).clone(Element), Result);
@@ -306,10 +324,11 @@ std::optional<StringRef> AttentionRaiser::raise(MatmulOp Op, SoftmaxOp Softmax) 
 
 void AttentionRaiser::run() {
   for (auto Op : llvm::make_early_inc_range(Function.getOps<MatmulOp>())) {
-    auto Softmax = stripCasts(Op.getLhs()).getDefiningOp<SoftmaxOp>();
+    QuantizationAttr Probabilities;
+    auto Softmax = stripRequantized(stripCasts(Op.getLhs()), Probabilities).getDefiningOp<SoftmaxOp>();
     if (!Softmax)
       continue;
-    if (auto Reason = raise(Op, Softmax))
+    if (auto Reason = raise(Op, Softmax, Probabilities))
       Op.emitWarning() << "attention was not recognised and its scores are written to memory: "
                        << *Reason;
   }

@@ -16,6 +16,8 @@ namespace {
 struct Layer {
   CachedTensor Key, Value;
   SmallVector<AttentionOp, 1> Attentions;
+  /// How attention sees what is cached, where it goes through codes on the way.
+  QuantizationAttr KeyCodes, ValueCodes;
 };
 
 /// Which axes of [batch, kv heads, tokens, size] or [batch, tokens, kv heads, size] are joined, and
@@ -23,6 +25,7 @@ struct Layer {
 struct CachedOperand {
   CachedTensor Tensor;
   bool HeadsFirst;
+  QuantizationAttr Codes;
 };
 
 class CacheRaiser {
@@ -47,7 +50,7 @@ private:
   Attribute describeResult(unsigned Index, Type Ty);
   Attribute describeValue(StringRef Name, StringRef Role, Type Ty, const CachedTensor *Cached);
   void raise(Layer &Layer, unsigned Number, Value Past);
-  Value newTokens(OpBuilder &Builder, const CachedTensor &Of);
+  Value newTokens(OpBuilder &Builder, const CachedTensor &Of, QuantizationAttr Codes);
   void replacePositions(Value Past);
   void rewriteReturn();
   LogicalResult dropInputs();
@@ -111,11 +114,13 @@ std::optional<CachedOperand> CacheRaiser::getCached(Value Operand) const {
     HeadsFirst = true;
     Operand = Transpose.getInput();
   }
+  QuantizationAttr Codes;
+  Operand = stripRequantized(Operand, Codes);
   auto Concat = Operand.getDefiningOp<ConcatOp>();
   auto Cached = CachedTensor::get(Concat);
   if (!Cached || Concat.getAxis() != (HeadsFirst ? 2 : 1))
     return std::nullopt;
-  return CachedOperand{*Cached, HeadsFirst};
+  return CachedOperand{*Cached, HeadsFirst, Codes};
 }
 
 LogicalResult CacheRaiser::collect(AttentionOp Attention) {
@@ -135,10 +140,12 @@ LogicalResult CacheRaiser::collect(AttentionOp Attention) {
     return warn(Attention, "keys and values have different head sizes");
   for (Layer &Known : Layers)
     if (Known.Key.Present == Key->Tensor.Present && Known.Value.Present == Value->Tensor.Present) {
+      if (Known.KeyCodes != Key->Codes || Known.ValueCodes != Value->Codes)
+        return warn(Attention, "another attention reads the same keys and values with other codes");
       Known.Attentions.push_back(Attention);
       return success();
     }
-  Layers.push_back({Key->Tensor, Value->Tensor, {Attention}});
+  Layers.push_back({Key->Tensor, Value->Tensor, {Attention}, Key->Codes, Value->Codes});
   return success();
 }
 
@@ -157,16 +164,18 @@ LogicalResult CacheRaiser::collectLayers() {
   return success();
 }
 
-/// New keys or values as [batch, tokens, heads, size].
-Value CacheRaiser::newTokens(OpBuilder &Builder, const CachedTensor &Of) {
+/// New keys or values as [batch, tokens, heads, size], as attention sees them.
+Value CacheRaiser::newTokens(OpBuilder &Builder, const CachedTensor &Of, QuantizationAttr Codes) {
   ConcatOp Present = Of.Present;
   Value New = Present.getInputs().back();
-  if (Present.getAxis() == 1)
-    return New;
-  if (auto Transpose = New.getDefiningOp<TransposeOp>();
-      Transpose && Transpose.getPermutation() == ArrayRef<int64_t>{0, 2, 1, 3})
-    return Transpose.getInput();
-  return createTranspose(Builder, Present.getLoc(), New, {0, 2, 1, 3});
+  if (Present.getAxis() != 1) {
+    auto Transpose = New.getDefiningOp<TransposeOp>();
+    if (Transpose && Transpose.getPermutation() == ArrayRef<int64_t>{0, 2, 1, 3})
+      New = Transpose.getInput();
+    else
+      New = createTranspose(Builder, Present.getLoc(), New, {0, 2, 1, 3});
+  }
+  return Codes ? createRequantized(Builder, Present.getLoc(), New, Codes) : New;
 }
 
 Value CacheRaiser::createPast() {
@@ -198,11 +207,12 @@ void CacheRaiser::raise(Layer &Of, unsigned Number, Value Past) {
   for (auto [I, Attention] : llvm::enumerate(Of.Attentions)) {
     OpBuilder Builder(Attention);
     if (I == 0)
-      Cache = KVAppendOp::create(Builder, Attention.getLoc(), Cache, newTokens(Builder, Of.Key),
-                                 newTokens(Builder, Of.Value), Past);
+      Cache = KVAppendOp::create(Builder, Attention.getLoc(), Cache, newTokens(Builder, Of.Key, Of.KeyCodes),
+                                 newTokens(Builder, Of.Value, Of.ValueCodes), Past);
     Value Result = CachedAttentionOp::create(Builder, Attention.getLoc(), Attention.getQuery(),
                                              Cache, Past, Attention.getScaleAttr(),
-                                             Attention.getWindowAttr(), Attention.getSoftcapAttr());
+                                             Attention.getWindowAttr(), Attention.getSoftcapAttr(),
+                                             Attention.getScoresAttr(), Attention.getProbabilitiesAttr());
     Attention.getResult().replaceAllUsesWith(Result);
   }
   Caches.push_back(Cache);
@@ -338,6 +348,9 @@ LogicalResult CacheRaiser::run(bool KeepSignature) {
     return warn(Function, "there is no input 'input_ids'");
   if (failed(collectLayers()))
     return failure();
+  for (Layer &Of : Layers)
+    if (KeepSignature && (Of.KeyCodes || Of.ValueCodes))
+      return warn(Of.Attentions.front(), "attention sees its keys or values through codes, and the file returns them as they were before");
   if (KeepSignature)
     noteSignature();
   Value Past = createPast();

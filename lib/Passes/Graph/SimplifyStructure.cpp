@@ -1,4 +1,5 @@
 #include "ConstantFolding.h"
+#include "SimplifyCodes.h"
 #include "Values.h"
 #include "WeightSteps.h"
 
@@ -213,6 +214,7 @@ struct SimplifyStructurePass : public qopt::impl::SimplifyStructureBase<Simplify
     Patterns.add<SimplifyReshape, SimplifyBroadcast, SimplifySlice, DropNeutralOperand,
                  DropOperandBroadcast>(&getContext(), *Dims);
     populateConstantFoldingPatterns(Patterns);
+    populateSimplifyCodesPatterns(Patterns);
     populateWeightStepPatterns(Patterns);
     DimTracker Tracker(*Dims);
     GreedyRewriteConfig Config;

@@ -16,7 +16,8 @@ def SimplifyStructure : Pass<"qopt-simplify-structure", "mlir::ModuleOp"> {
     ```
     Also: reshapes of reshapes, casts through a wider type, slices of everything, concatenation of one, x * 1, x + 0, gather from a constant, sizes that are known,
     broadcasts that an elementwise operation does by itself, elementwise operations on constants (results up to 64 KiB), and the
-    transposes, reshapes, slices and casts of weights, which become steps of the weight. A product with a weight becomes `qopt.linear`.
+    transposes, reshapes, slices and casts of weights, which become steps of the weight. A product with a weight becomes `qopt.linear`. Codes with one scale are made and read before
+    their elements are moved.
 
     **Needs and leaves.** Needs symbolic dimensions that agree, as import leaves them. Leaves no operation between a weight and its reader that the
     weight's steps can say.

@@ -60,7 +60,8 @@ struct SliceOfLinear : OpRewritePattern<SliceOp> {
         addWeightSteps(Rewriter, Use, SliceStepAttr::get(getContext(), 0, Of->Start, Of->Size));
     if (failed(Part))
       return Rewriter.notifyMatchFailure(Op, "the weight is stored");
-    Rewriter.replaceOpWithNewOp<LinearOp>(Op, Linear.getInput(), *Part, Linear.getComputeAttr());
+    Rewriter.replaceOpWithNewOp<LinearOp>(Op, Linear.getInput(), *Part, Linear.getComputeAttr(),
+                                          Linear.getAccuracyLevelAttr());
     return success();
   }
 };

@@ -25,6 +25,22 @@ inline bool isSplat(mlir::Value Value, double Number, double Relative = 1e-6) {
 /// The value before any casts.
 mlir::Value stripCasts(mlir::Value Value);
 
+/// Whether an operation makes or reads codes with one scale and zero point for all elements.
+bool isCoding(mlir::Operation *Op);
+
+/// A value that is quantized and read again with one scale and zero point, and what it was before.
+struct Requantized {
+  mlir::Value Input;
+  QuantizationAttr By;
+};
+std::optional<Requantized> getRequantized(mlir::Value Value);
+
+/// The same for a value that may be anything: strips the pair where there is one, and says how it quantized.
+mlir::Value stripRequantized(mlir::Value Value, QuantizationAttr &By);
+
+/// A value quantized and read again.
+mlir::Value createRequantized(mlir::OpBuilder &Builder, mlir::Location Loc, mlir::Value Value, QuantizationAttr By);
+
 /// The defining operation if it is of this class and kind.
 template <typename OpT, typename KindT> OpT getOp(mlir::Value Value, KindT Kind) {
   auto Op = Value.getDefiningOp<OpT>();

@@ -112,7 +112,7 @@ struct ProductWithWeight : OpRewritePattern<MatmulOp> {
     auto New = addWeightSteps(Rewriter, Use, TransposeStepAttr::get(getContext(), {1, 0}));
     if (failed(New))
       return Rewriter.notifyMatchFailure(Op, "the weight is stored");
-    Rewriter.replaceOpWithNewOp<LinearOp>(Op, Op.getLhs(), *New, TypeAttr());
+    Rewriter.replaceOpWithNewOp<LinearOp>(Op, Op.getLhs(), *New, TypeAttr(), IntegerAttr());
     return success();
   }
 };

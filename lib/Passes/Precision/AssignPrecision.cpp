@@ -24,6 +24,8 @@ struct AssignPrecisionPass : public qopt::impl::AssignPrecisionBase<AssignPrecis
 private:
   FailureOr<Type> parseFormat(StringRef Format);
   StringRef formatOf(Role Role) const;
+  bool isKept(WeightOp Weight) const { return hasStoredSources(Weight) && !Requantize; }
+  void keep(WeightOp Weight);
   LogicalResult decide(WeightOp Weight, Role Role);
   WeightOp untie(WeightOp Weight, ArrayRef<UseWeightOp> HeadUses);
   LogicalResult decideCaches(func::FuncOp Function);
@@ -81,10 +83,29 @@ FailureOr<Type> AssignPrecisionPass::parseFormat(StringRef Format) {
                               Asymmetric));
 }
 
+/// The codes of the file stay as they are, whatever the format; where no packed type holds them, what they mean stays.
+void AssignPrecisionPass::keep(WeightOp Weight) {
+  StringRef Why = StringRef(Weights).empty() ? "as in the file" : "kept as in the file; --requantize changes it";
+  Type Stored = getFileStoredType(Weight);
+  StringRef Scheme = FileScheme;
+  if (!Stored) {
+    Stored = cast<RankedTensorType>(Weight.getType()).getElementType();
+    Scheme = "dequantize";
+    Why = "dequantized: no stored type holds the file's codes";
+  }
+  Weight.setPrecisionAttr(PrecisionAttr::get(&getContext(), Stored, Scheme, Why));
+}
+
 LogicalResult AssignPrecisionPass::decide(WeightOp Weight, Role Role) {
   auto Ty = cast<RankedTensorType>(Weight.getType());
+  if (Ty.getRank() != 2 || !isa<FloatType>(Ty.getElementType()))
+    return success();
+  if (isKept(Weight)) {
+    keep(Weight);
+    return success();
+  }
   StringRef Format = formatOf(Role);
-  if (Format.empty() || Ty.getRank() != 2 || !isa<FloatType>(Ty.getElementType()))
+  if (Format.empty())
     return success();
   auto Stored = parseFormat(Format);
   if (failed(Stored))
@@ -154,7 +175,7 @@ void AssignPrecisionPass::runOnOperation() {
   }
   for (auto &[Weight, Uses] : Roles) {
     bool Tied = Uses.count(Role::Head) && Uses.count(Role::Embedding);
-    if (Tied && formatOf(Role::Head) != formatOf(Role::Embedding) &&
+    if (Tied && !isKept(Weight) && formatOf(Role::Head) != formatOf(Role::Embedding) &&
         failed(decide(untie(Weight, Uses[Role::Head]), Role::Head)))
       return signalPassFailure();
     Role Kept = Uses.count(Role::Embedding)    ? Role::Embedding

@@ -17,7 +17,8 @@ def AssignPrecision : Pass<"qopt-assign-precision", "mlir::ModuleOp"> {
     ```
 
     **Needs and leaves.** Needs the `model` level. Types stay as they are; weights get `precision`, cache arguments `qopt.precision`. A table that is both embedding and head becomes two
-    weights where the two are decided differently. A matrix that holds no floats, or is none, is left alone.
+    weights where the two are decided differently. A matrix that holds no floats, or is none, is left alone. A matrix that the file holds as codes keeps them under the scheme "file", without a
+    format too, unless `requantize` is set; where no packed type holds its codes (see `#qopt.stored_source`) it keeps what they mean as floats, and the reason says so.
 
     **Numbers.** Changes none.
   }];
@@ -28,6 +29,7 @@ def AssignPrecision : Pass<"qopt-assign-precision", "mlir::ModuleOp"> {
     Option<"KV", "kv", "std::string", "\"\"", "keys and values: f32, f16 or bf16; empty keeps what the file holds">,
     Option<"Group", "group", "int64_t", "-1", "elements per scale, 0: per channel, -1: 32 for i4, per channel for i8">,
     Option<"Asymmetric", "asymmetric", "bool", "false", "a zero point for every group">,
+    Option<"Requantize", "requantize", "bool", "false", "the formats hold for matrices that the file holds as codes, too">,
     Option<"SchemeName", "scheme", "std::string", "\"rtn\"", "what computes the codes">,
     Option<"Reason", "reason", "std::string", "\"option\"", "why, as reports print it">
   ];

@@ -89,7 +89,7 @@ void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Va
                              function_ref<void(Value, Value, Value)> Sink) {
   auto Ty = cast<RankedTensorType>(Tensor.getType());
   int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
-  Type Element = Ty.getElementType();
+  Type Element = cpu::getElementType(Stream.Source);
   Value Table;
   if (RotaryOp Rotary = Stream.Rotary) {
     unsigned Number = llvm::find(Tables, getRotaryTable(Rotary)) - Tables.begin();
@@ -106,7 +106,7 @@ void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Va
   B.loop(B.index(0), B.index(Heads), 1, [&](Value Head) {
     Value Pointer = B.element(First, B.mul(Head, Size), Element);
     emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table,
-                   [&](Value I, Value Lanes) { Sink(Head, I, Lanes); });
+                   [&](Value I, Value Lanes) { Sink(Head, I, emitCoding(B, Stream.Coding, Lanes)); });
   });
 }
 
@@ -114,11 +114,11 @@ void AppendEmitter::emitYielded(unsigned Result, const Stream &Stream, Value Bat
   RotaryOp Rotary = Stream.Rotary;
   auto Ty = cast<RankedTensorType>(Rotary.getResult().getType());
   int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
+  Type Element = cpu::getElementType(Info.getResults()[Result]);
   Value Row = B.add(B.mul(Batch, B.size(Info.getDims(Rotary.getResult())[1])), Token);
   forHeads(Stream, Rotary.getInput(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
     Value At = B.add(B.add(B.mul(Row, Heads * Size), B.mul(Head, Size)), I);
-    B.storeVector(Lanes, B.element(B.getResult(Result), At, Ty.getElementType()),
-                  Ty.getElementType());
+    B.storeVector(Lanes, B.element(B.getResult(Result), At, Element), Element);
   });
 }
 

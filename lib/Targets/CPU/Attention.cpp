@@ -25,6 +25,8 @@ namespace {
 /// The sizes that decide how a kernel is cut into tiles.
 struct AttentionShape {
   CachedAttentionOp Op;
+  /// What the result goes through as codes.
+  SmallVector<Operation *, 2> Coding;
   KVCacheType Cache;
   int64_t Heads, Size;
   /// Query heads and tokens of a tile.
@@ -98,6 +100,7 @@ public:
 
 AttentionShape::AttentionShape(const KernelInfo &Info, CachedAttentionOp Op)
     : Op(Op), Cache(Op.getCache().getType()) {
+  skipCoding(skipReshapes(Info.getResults()[0]), Coding);
   auto Query = cast<RankedTensorType>(Op.getQuery().getType());
   Heads = Query.getDimSize(2);
   Size = Query.getDimSize(3);
@@ -181,11 +184,11 @@ Value AttentionEmitter::queryIndex(const Tile &Tile, int64_t Row) {
   return B.mul(B.add(B.mul(First, Shape.Heads), Head), Shape.Size);
 }
 
-/// The queries times the scale, as f32 [size][rows].
+/// The queries times the scale (unless the products are quantized first), as f32 [size][rows].
 void AttentionEmitter::loadQueries(const Tile &Tile) {
   Type Element = cpu::getElementType(Shape.Op.getQuery());
   Value Source = skipReshapes(Shape.Op.getQuery());
-  Value Scale = B.f32(Shape.Op.getScale().convertToFloat(), 0);
+  Value Scale = B.f32(Shape.Op.getScores() ? 1 : Shape.Op.getScale().convertToFloat(), 0);
   int64_t Rows = Tile.Tokens * Shape.TileHeads;
   for (int64_t Row = 0; Row < Rows; ++Row) {
     Value Query = B.element(B.getArgument(Source), queryIndex(Tile, Row), Element);
@@ -234,6 +237,8 @@ Values AttentionEmitter::emitScores(const Tile &Tile) {
     Values Largest;
     for (int64_t Row = 0; Row < Rows; ++Row) {
       Value Score = Scores[Row];
+      if (auto By = Shape.Op.getScores())
+        Score = B.mul(emitRequantized(B, *By, Score), B.f32(Shape.Op.getScale().convertToFloat()));
       if (double Cap = Shape.Op.getSoftcap().convertToDouble(); Cap > 0)
         Score = B.mul(B.f32(Cap), B.tanh(B.mul(Score, B.f32(1 / Cap))));
       int64_t Token = Row / Shape.TileHeads;
@@ -245,7 +250,8 @@ Values AttentionEmitter::emitScores(const Tile &Tile) {
   });
 }
 
-/// Turns a row of scores into exponentials; returns their sum.
+/// Turns a row of scores into exponentials and returns their sum, or into quantized probabilities, which need no more
+/// division.
 Value AttentionEmitter::emitSoftmax(const Tile &Tile, int64_t Row, Value Max) {
   Value Largest = B.splat(B.maxLanes(Max));
   int64_t Token = Row / Shape.TileHeads;
@@ -257,7 +263,15 @@ Value AttentionEmitter::emitSoftmax(const Tile &Tile, int64_t Row, Value Max) {
                        B.storeRaw(Number, At);
                        return Values{B.add(Carried[0], Number)};
                      })[0];
-  return B.sumLanes(Sum);
+  auto By = Shape.Op.getProbabilities();
+  if (!By)
+    return B.sumLanes(Sum);
+  Value Divisor = B.splat(B.sumLanes(Sum));
+  B.loop(Low, Tile.High[Token], VectorLanes, [&](Value Position) {
+    Value At = scoreAt(Row, Position);
+    B.storeRaw(emitRequantized(B, *By, B.div(B.loadRaw(At, B.f32Vector()), Divisor)), At);
+  });
+  return B.f32(1.0, 0);
 }
 
 //===- Output ---------------------------------------------------------------------------------===//
@@ -327,7 +341,8 @@ Values AttentionEmitter::accumulate(const Tile &Tile, ArrayRef<int64_t> Rows, Va
 }
 
 void AttentionEmitter::storeOutput(const Tile &Tile, int64_t Row, int64_t Vector, Value Numbers) {
-  Type Element = cpu::getElementType(Shape.Op.getResult());
+  Type Element = cpu::getElementType(Info.getResults()[0]);
+  Numbers = emitCoding(B, Shape.Coding, Numbers);
   Value Index = B.add(queryIndex(Tile, Row), Vector * VectorLanes);
   Value At = B.element(B.getResult(0), Index, Element);
   int64_t Count = Shape.Size - Vector * VectorLanes;
@@ -341,11 +356,13 @@ void AttentionEmitter::storeOutput(const Tile &Tile, int64_t Row, int64_t Vector
 
 static CachedAttentionOp find(const KernelInfo &Kernel) {
   std::string Reason;
-  return codegen::findCachedAttention(Kernel, Reason);
+  SmallVector<Operation *> Coding;
+  return codegen::findCachedAttention(Kernel, Reason, Coding);
 }
 
 bool AttentionLowering::match(const KernelInfo &Kernel, std::string &Reason) const {
-  return bool(codegen::findCachedAttention(Kernel, Reason));
+  SmallVector<Operation *> Coding;
+  return bool(codegen::findCachedAttention(Kernel, Reason, Coding));
 }
 
 KernelPlan AttentionLowering::plan(const KernelInfo &Kernel) const {

@@ -131,6 +131,7 @@ void ContractionEmitter::stageTiles() {
     Value First = B.add(B.mul(B.sub(M, InTile), Form.Inputs), InTile);
     emitNormRow(B, Form.Norm, emitSourceRow(B, Form, M), cpu::getElementType(Form.Source),
                 B.index(Form.Inputs), [&](Value I, Value Lanes) {
+                  Lanes = emitCoding(B, Form.Coding, Lanes);
                   for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
                     Value At = B.add(First, B.mul(B.add(I, J), TileRows));
                     B.storeRaw(vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J}),
@@ -148,10 +149,12 @@ void ContractionEmitter::emitSingleRow() {
     Value Input;
     if (Form.stagesSingleRow()) {
       Input = B.getScratch(Parts.Staged);
-      emitNormRow(
-          B, Form.Norm, emitSourceRow(B, Form, B.index(0)), cpu::getElementType(Form.Source),
-          B.index(Form.Inputs),
-          [&](Value I, Value Lanes) { B.storeRaw(Lanes, B.element(Input, I, B.getF32Type())); });
+      emitNormRow(B, Form.Norm, emitSourceRow(B, Form, B.index(0)),
+                  cpu::getElementType(Form.Source), B.index(Form.Inputs),
+                  [&](Value I, Value Lanes) {
+                    B.storeRaw(emitCoding(B, Form.Coding, Lanes),
+                               B.element(Input, I, B.getF32Type()));
+                  });
     } else {
       Input = B.getArgument(Form.Source);
     }

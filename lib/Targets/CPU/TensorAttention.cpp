@@ -32,7 +32,9 @@ class TensorAttentionEmitter {
 public:
   TensorAttentionEmitter(KernelBuilder &B, AttentionOp Op)
       : B(B), Info(B.getInfo()), Op(Op), Scratch(Info, Op), F32(B.getF32Type()),
-        Together(B.getIsa().getTileRows()) {}
+        Together(B.getIsa().getTileRows()) {
+    skipCoding(skipReshapes(Info.getResults()[0]), Coding);
+  }
   void emit();
 
 private:
@@ -45,6 +47,7 @@ private:
   Value maskOf(Value Key, int64_t Lane);
   Value unseen(Value Scores, Value Key);
   Value emitWeights(Value Max);
+  void quantizeWeights(QuantizationAttr By, Value Factor);
   void emitResult(Value Factor);
   void addValues(Value First, int64_t Count, Value Factor);
   void storeResult();
@@ -69,6 +72,8 @@ private:
   KernelBuilder &B;
   const KernelInfo &Info;
   AttentionOp Op;
+  /// What the result goes through as codes.
+  SmallVector<Operation *, 2> Coding;
   Parts Scratch;
   Type F32;
   /// Keys, or elements of values, whose sums are in registers together.
@@ -85,7 +90,8 @@ public:
   StringRef getName() const override { return "tensor-attention"; }
 
   bool match(const KernelInfo &Kernel, std::string &Reason) const override {
-    return bool(codegen::findAttention(Kernel, Reason));
+    SmallVector<Operation *> Coding;
+    return bool(codegen::findAttention(Kernel, Reason, Coding));
   }
   KernelPlan plan(const KernelInfo &Kernel) const override {
     AttentionOp Op = find(Kernel);
@@ -103,7 +109,8 @@ public:
 private:
   static AttentionOp find(const KernelInfo &Kernel) {
     std::string Reason;
-    return codegen::findAttention(Kernel, Reason);
+    SmallVector<Operation *> Coding;
+    return codegen::findAttention(Kernel, Reason, Coding);
   }
 };
 
@@ -131,6 +138,10 @@ void TensorAttentionEmitter::emitItem() {
   Value Sum = emitWeights(Max);
   // A query that sees nothing gives zeros.
   Value Factor = B.select(B.equal(Sum, B.f32(0.0)), B.f32(0.0), B.div(B.f32(1.0), Sum));
+  if (auto By = Op.getProbabilities()) {
+    quantizeWeights(*By, Factor);
+    Factor = B.f32(1.0);
+  }
   emitResult(Factor);
   storeResult();
 }
@@ -202,7 +213,8 @@ Value TensorAttentionEmitter::addScores(Value Key, int64_t Count, Value Max) {
   });
   Value Scale = B.f32(Op.getScale().convertToFloat());
   for (int64_t I = 0; I < Count; ++I) {
-    Value Scores = masked(B.mul(Sums[I], Scale), B.add(Key, I));
+    Value Product = Op.getScores() ? emitRequantized(B, *Op.getScores(), Sums[I]) : Sums[I];
+    Value Scores = masked(B.mul(Product, Scale), B.add(Key, I));
     B.storeRaw(Scores, lanes(Scratch.Scores, B.add(Key, I)));
     Max = B.max(Max, Scores);
   }
@@ -273,6 +285,14 @@ Value TensorAttentionEmitter::emitWeights(Value Max) {
   })[0];
 }
 
+/// Weights become probabilities that went through codes.
+void TensorAttentionEmitter::quantizeWeights(QuantizationAttr By, Value Factor) {
+  B.loop(Low, High, 1, [&](Value Key) {
+    Value At = lanes(Scratch.Scores, Key);
+    B.storeRaw(emitRequantized(B, By, B.mul(B.loadRaw(At, B.f32Vector()), Factor)), At);
+  });
+}
+
 //===- The result -----------------------------------------------------------------------------===//
 
 void TensorAttentionEmitter::emitResult(Value Factor) {
@@ -298,7 +318,7 @@ void TensorAttentionEmitter::addValues(Value First, int64_t Count, Value Factor)
     return Next;
   });
   for (auto [I, Sum] : llvm::enumerate(Sums))
-    B.storeRaw(B.mul(Sum, Factor), lanes(Scratch.Result, B.add(First, I)));
+    B.storeRaw(emitCoding(B, Coding, B.mul(Sum, Factor)), lanes(Scratch.Result, B.add(First, I)));
 }
 
 void TensorAttentionEmitter::storeResult() {

@@ -5,6 +5,7 @@ using namespace qopt;
 using namespace qopt::codegen;
 
 static bool getStream(Value Of, Stream &Result, std::string &Reason) {
+  Of = skipCoding(skipReshapes(Of), Result.Coding);
   if (auto Rotary = Of.getDefiningOp<RotaryOp>()) {
     Result.Rotary = Rotary;
     Of = Rotary.getInput();
@@ -33,7 +34,7 @@ std::optional<AppendForm> AppendForm::get(const KernelInfo &Info, std::string &R
       Form.Append = Append;
     } else if (auto Rotary = dyn_cast<RotaryOp>(Op)) {
       Form.Rotaries.push_back(Rotary);
-    } else if (!isa<ReshapeOp, PositionsOp>(Op)) {
+    } else if (!isa<ReshapeOp, PositionsOp, ConstantOp, QuantizeOp, DequantizeOp>(Op)) {
       Reason = ("holds " + Op.getName().getStringRef()).str();
       return std::nullopt;
     }
@@ -47,12 +48,12 @@ std::optional<AppendForm> AppendForm::get(const KernelInfo &Info, std::string &R
     return std::nullopt;
   for (auto [I, Result] : llvm::enumerate(Info.getResults())) {
     Stream Yielded;
-    if (!skipReshapes(Result).getDefiningOp<RotaryOp>()) {
+    if (!getStream(Result, Yielded, Reason))
+      return std::nullopt;
+    if (!Yielded.Rotary) {
       Reason = "yields something that no rotary embedding computes";
       return std::nullopt;
     }
-    if (!getStream(skipReshapes(Result), Yielded, Reason))
-      return std::nullopt;
     Form.Yielded.push_back({I, Yielded});
   }
   return Form;

@@ -6,9 +6,9 @@ using namespace qopt::codegen;
 
 //===- Taking a kernel apart ------------------------------------------------------------------===//
 
-/// Follows the input back to an argument through a norm and a choice of tokens.
+/// Follows the input back to an argument through codes, a norm and a choice of tokens.
 static bool findSource(ContractionForm &Form, std::string &Reason) {
-  Value At = skipReshapes(Form.Input);
+  Value At = skipCoding(skipReshapes(Form.Input), Form.Coding);
   Operation *Producer = At.getDefiningOp();
   if (isa_and_nonnull<RMSNormOp, LayerNormOp>(Producer)) {
     Form.Norm = Producer;
@@ -131,7 +131,7 @@ static bool findSegments(const KernelInfo &Info, ContractionForm &Form, std::str
     Form.Segments.push_back(Segment);
 
   for (Operation &Op : Info.getOps())
-    if (isElementwise(&Op))
+    if (isElementwise(&Op) && !InputOps.contains(&Op))
       for (Value Operand : Op.getOperands()) {
         int64_t Outputs = Segments[Joined.getLeaderValue(LinearOf.lookup(&Op))].Outputs;
         if (!isEpilogueOperand(Info, Form, Operand, &Op, Outputs)) {

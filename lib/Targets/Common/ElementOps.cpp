@@ -8,7 +8,7 @@ using namespace qopt;
 using namespace qopt::codegen;
 
 bool codegen::isElementwise(Operation *Op) {
-  return isa<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp>(Op);
+  return isa<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp, QuantizeOp, DequantizeOp>(Op);
 }
 
 static bool isFloat(Value X) { return isa<FloatType>(getElementTypeOrSelf(X.getType())); }
@@ -182,6 +182,53 @@ static Value emitCastToInteger(KernelBuilder &B, Value X, Type To) {
   return arith::TruncIOp::create(B, Ty, X);
 }
 
+/// Codes less their zero point, as f32: the quotient in the scale's type between the limits (the
+/// larger one for NaN), then rounded to nearest even by adding a number whose last place is 1.
+/// Clamping first gives the same, as the limits are integers.
+static Value emitCentredCode(KernelBuilder &B, Value X, Value Scale, Value Zero, IntegerType Code,
+                             Type ScaleTy) {
+  auto [Min, Max] = getCodeRange(Code);
+  Type Ty = X.getType();
+  Value Low = B.sub(B.constant(Ty, Min), Zero), High = B.sub(B.constant(Ty, Max), Zero);
+  Value Quotient = B.rounded(B.div(X, Scale), ScaleTy);
+  Quotient = B.select(B.lessThan(Quotient, High), Quotient, High);
+  Quotient = B.select(B.lessThan(Low, Quotient), Quotient, Low);
+  Value Shift = B.constant(Ty, 0x1.8p23);
+  return B.sub(B.add(Quotient, Shift), Shift);
+}
+
+Value codegen::emitRequantized(KernelBuilder &B, QuantizationAttr By, Value X) {
+  Value Scale = B.constant(X.getType(), By.getScale().getValueAsDouble());
+  Value Zero = B.constant(X.getType(), double(By.getZeroPoint()));
+  return B.mul(emitCentredCode(B, X, Scale, Zero, By.getCode(), B.getF32Type()), Scale);
+}
+
+/// Only floats that are computed in f32.
+static Value emitQuantize(KernelBuilder &B, QuantizeOp Op, ArrayRef<Value> Operands) {
+  auto Code = cast<IntegerType>(codegen::getElementType(Op.getResult()));
+  if (!getElementTypeOrSelf(Operands[0].getType()).isF32() ||
+      !getElementTypeOrSelf(Operands[1].getType()).isF32())
+    return nullptr;
+  Value Zero = B.toFloat(Operands[2]);
+  Value Number = B.add(emitCentredCode(B, Operands[0], Operands[1], Zero, Code,
+                                       codegen::getElementType(Op.getScale())),
+                       Zero);
+  Value Wide = arith::FPToSIOp::create(B, withElement(Number, B.getI32Type()), Number);
+  Type To = B.getComputeType(Code);
+  return To.isInteger(32) ? Wide : Value(arith::TruncIOp::create(B, withElement(Wide, To), Wide));
+}
+
+static Value emitDequantize(KernelBuilder &B, ArrayRef<Value> Operands) {
+  auto Widen = [&](Value X) -> Value {
+    if (getElementTypeOrSelf(X.getType()).getIntOrFloatBitWidth() >= 32)
+      return X;
+    return arith::ExtSIOp::create(B, withElement(X, B.getI32Type()), X);
+  };
+  if (!getElementTypeOrSelf(Operands[1].getType()).isF32())
+    return nullptr;
+  return B.mul(B.toFloat(B.sub(Widen(Operands[0]), Widen(Operands[2]))), Operands[1]);
+}
+
 FailureOr<Value> codegen::emitElementwise(KernelBuilder &B, Operation *Op,
                                           ArrayRef<Value> Operands) {
   Value Result =
@@ -199,6 +246,9 @@ FailureOr<Value> codegen::emitElementwise(KernelBuilder &B, Operation *Op,
             return isa<FloatType>(To) ? emitCastToFloat(B, Operands[0], To)
                                       : emitCastToInteger(B, Operands[0], To);
           })
+          .Case<QuantizeOp>(
+              [&](QuantizeOp Quantize) { return emitQuantize(B, Quantize, Operands); })
+          .Case<DequantizeOp>([&](DequantizeOp) { return emitDequantize(B, Operands); })
           .Default([](auto) { return Value(); });
   if (!Result)
     return Op->emitOpError("is not defined for these element types");
@@ -225,4 +275,35 @@ FailureOr<Value> codegen::emitElementwiseTree(KernelBuilder &B, Value Of,
   if (failed(Result))
     return failure();
   return Known[Of] = *Result;
+}
+
+Value codegen::skipCoding(Value Of, SmallVectorImpl<Operation *> &Ops) {
+  auto IsNumber = [](Value Parameter) {
+    return Parameter.getDefiningOp<ConstantOp>() &&
+           cast<RankedTensorType>(Parameter.getType()).getNumElements() == 1 &&
+           !codegen::getElementType(Parameter).isF64();
+  };
+  for (Operation *Op = Of.getDefiningOp(); isa_and_nonnull<QuantizeOp, DequantizeOp>(Op) &&
+                                           llvm::all_of(Op->getOperands().drop_front(), IsNumber);
+       Op = Of.getDefiningOp()) {
+    Ops.push_back(Op);
+    Of = Op->getOperand(0);
+  }
+  std::reverse(Ops.begin(), Ops.end());
+  return Of;
+}
+
+/// Defined for all types that `skipCoding` lets through.
+Value codegen::emitCoding(KernelBuilder &B, ArrayRef<Operation *> Ops, Value X) {
+  for (Operation *Op : Ops) {
+    KernelBuilder::Values Operands = {X};
+    for (Value Parameter : Op->getOperands().drop_front()) {
+      Type Element = codegen::getElementType(Parameter);
+      Value Pointer = B.constantTable(Parameter.getDefiningOp<ConstantOp>().getValue());
+      Value Number = B.loadScalar(Pointer, Element);
+      Operands.push_back(B.getLanes(X) ? B.splat(Number, B.getLanes(X)) : Number);
+    }
+    X = *emitElementwise(B, Op, Operands);
+  }
+  return X;
 }

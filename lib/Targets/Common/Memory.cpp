@@ -28,12 +28,37 @@ void KernelBuilder::storeRaw(Value Stored, Value Pointer) {
 }
 
 Type KernelBuilder::getComputeType(Type Element) {
+  if (Element.isUnsignedInteger())
+    return getIntegerType(Element.getIntOrFloatBitWidth() < 32 ? 32 : 64);
   return Element.isF16() || Element.isBF16() ? getF32Type() : Element;
 }
 
 Type KernelBuilder::withLanesOf(Value Like, Type Element) {
   int64_t Lanes = getLanes(Like);
   return Lanes ? Type(vectorOf(Element, Lanes)) : Element;
+}
+
+//===- Integers -------------------------------------------------------------------------------===//
+
+Type KernelBuilder::getMemoryInteger(Type Element) {
+  return Element.isInteger(1) ? getI8Type() : getIntegerType(Element.getIntOrFloatBitWidth());
+}
+
+Value KernelBuilder::widenInteger(Value Stored, Type Element) {
+  if (Element.isInteger(1))
+    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, Stored, likeConstant(Stored, 0));
+  if (Element.isUnsignedInteger() && !Element.isUnsignedInteger(64))
+    return arith::ExtUIOp::create(*this, withLanesOf(Stored, getComputeType(Element)), Stored);
+  return Stored;
+}
+
+Value KernelBuilder::narrowInteger(Value Computed, Type Element) {
+  if (Element.isInteger(1))
+    return arith::ExtUIOp::create(*this, withLanesOf(Computed, getI8Type()), Computed);
+  if (Element.isUnsignedInteger() && !Element.isUnsignedInteger(64))
+    return arith::TruncIOp::create(*this, withLanesOf(Computed, getMemoryInteger(Element)),
+                                   Computed);
+  return Computed;
 }
 
 //===- Loads and stores -----------------------------------------------------------------------===//

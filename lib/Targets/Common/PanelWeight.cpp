@@ -19,9 +19,19 @@ int64_t PanelWeight::getCodeBytes(int64_t Count) const {
   return Rows * (isNibbles() ? llvm::divideCeil(Count, 8) * 4 : Count);
 }
 
+bool PanelWeight::hasFloatZeroPoint() const {
+  return Stored && isa_and_nonnull<FloatType>(StoredTypeInterface(Stored).getZeroPointType());
+}
+
+int64_t PanelWeight::getZeroPointBytes() const {
+  if (!hasZeroPoint())
+    return 0;
+  return hasFloatZeroPoint() ? getElementBytes(StoredTypeInterface(Stored).getZeroPointType()) : 1;
+}
+
 int64_t PanelWeight::getGroupBytes() const {
-  int64_t Scale = getElementBytes(Stored.getScaleType());
-  return getCodeBytes(Group) + Rows * (Scale + (hasZeroPoint() ? 1 : 0));
+  int64_t Scale = getElementBytes(StoredTypeInterface(Stored).getScaleType());
+  return getCodeBytes(Group) + Rows * (Scale + getZeroPointBytes());
 }
 
 Value PanelWeight::loadElement(KernelBuilder &B, Value Panel, Value InPanel, Value Input) const {
@@ -47,10 +57,17 @@ Value PanelWeight::loadElement(KernelBuilder &B, Value Panel, Value InPanel, Val
     Code = IsUnsigned ? Value(arith::ExtUIOp::create(B, I32, Byte))
                       : Value(arith::ExtSIOp::create(B, I32, Byte));
   }
+  Value Scale = B.loadScalar(B.element(Scales, InPanel, ScaleType), ScaleType);
+  if (hasFloatZeroPoint()) {
+    Type ZeroType = StoredTypeInterface(Stored).getZeroPointType();
+    Value Zeros = B.bytes(Scales, B.index(Rows * getElementBytes(ScaleType)));
+    Value Zero = B.loadScalar(B.element(Zeros, InPanel, ZeroType), ZeroType);
+    return B.mul(B.sub(B.toFloat(Code), Zero), Scale);
+  }
   if (IsUnsigned) {
     Value At = B.add(B.index(Rows * getElementBytes(ScaleType)), InPanel);
     Value Zero = arith::ExtUIOp::create(B, I32, B.loadRaw(B.bytes(Scales, At), B.getI8Type()));
     Code = B.sub(Code, Zero);
   }
-  return B.mul(B.toFloat(Code), B.loadScalar(B.element(Scales, InPanel, ScaleType), ScaleType));
+  return B.mul(B.toFloat(Code), Scale);
 }

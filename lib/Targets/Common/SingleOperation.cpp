@@ -6,20 +6,25 @@ using namespace qopt::codegen;
 
 static bool isArgument(Value Operand) { return isa<BlockArgument>(skipReshapes(Operand)); }
 
-/// The operation that the only result is a view of.
-static Operation *findOnly(const KernelInfo &Kernel) {
+/// The operation that the only result is a view of, perhaps through codes, which give its type
+/// again.
+static Operation *findOnly(const KernelInfo &Kernel, CodingOps &Coding) {
   SmallVector<Value> Results = Kernel.getResults();
-  return Results.size() == 1 ? skipReshapes(Results[0]).getDefiningOp() : nullptr;
+  if (Results.size() != 1)
+    return nullptr;
+  Value Of = skipCoding(skipReshapes(Results[0]), Coding);
+  return codegen::getElementType(Of) == codegen::getElementType(Results[0]) ? Of.getDefiningOp()
+                                                                            : nullptr;
 }
 
-Operation *codegen::findNorm(const KernelInfo &Kernel, std::string &Reason) {
-  Operation *Norm = findOnly(Kernel);
+Operation *codegen::findNorm(const KernelInfo &Kernel, std::string &Reason, CodingOps &Coding) {
+  Operation *Norm = findOnly(Kernel, Coding);
   if (!isa_and_nonnull<RMSNormOp, LayerNormOp>(Norm)) {
     Reason = "is not one rms_norm or layer_norm";
     return nullptr;
   }
   for (Operation &Op : Kernel.getOps())
-    if (&Op != Norm && !isa<ReshapeOp>(Op)) {
+    if (&Op != Norm && !isa<ReshapeOp, ConstantOp>(Op) && !llvm::is_contained(Coding, &Op)) {
       Reason = ("holds " + Op.getName().getStringRef()).str();
       return nullptr;
     }
@@ -33,7 +38,8 @@ Operation *codegen::findNorm(const KernelInfo &Kernel, std::string &Reason) {
 }
 
 SoftmaxOp codegen::findSoftmax(const KernelInfo &Kernel, std::string &Reason) {
-  auto Op = dyn_cast_or_null<SoftmaxOp>(findOnly(Kernel));
+  SmallVector<Operation *> Coding;
+  auto Op = dyn_cast_or_null<SoftmaxOp>(findOnly(Kernel, Coding));
   if (Op && llvm::hasSingleElement(Kernel.getOps()) && isa<BlockArgument>(Op.getInput()) &&
       !codegen::getElementType(Op.getInput()).isF64())
     return Op;
@@ -49,8 +55,9 @@ AffineExpr codegen::getLines(const KernelInfo &Kernel, SoftmaxOp Op) {
   return Lines;
 }
 
-AttentionOp codegen::findAttention(const KernelInfo &Kernel, std::string &Reason) {
-  auto Op = dyn_cast_or_null<AttentionOp>(findOnly(Kernel));
+AttentionOp codegen::findAttention(const KernelInfo &Kernel, std::string &Reason,
+                                   CodingOps &Coding) {
+  auto Op = dyn_cast_or_null<AttentionOp>(findOnly(Kernel, Coding));
   if (!Op)
     Reason = "is not one attention";
   else if (llvm::any_of(Op->getOperands(), [](Value Operand) {
@@ -62,8 +69,9 @@ AttentionOp codegen::findAttention(const KernelInfo &Kernel, std::string &Reason
   return nullptr;
 }
 
-CachedAttentionOp codegen::findCachedAttention(const KernelInfo &Kernel, std::string &Reason) {
-  auto Op = dyn_cast_or_null<CachedAttentionOp>(findOnly(Kernel));
+CachedAttentionOp codegen::findCachedAttention(const KernelInfo &Kernel, std::string &Reason,
+                                               CodingOps &Coding) {
+  auto Op = dyn_cast_or_null<CachedAttentionOp>(findOnly(Kernel, Coding));
   if (!Op)
     Reason = "is not one cached_attention";
   else if (!isa<BlockArgument>(Op.getCache()) || !isa<BlockArgument>(Op.getPast()) ||

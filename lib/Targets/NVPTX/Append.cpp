@@ -91,14 +91,14 @@ Value AppendEmitter::getTableRow(RotaryOp Rotary) {
 void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, HeadSink Sink) {
   auto Ty = cast<RankedTensorType>(Tensor.getType());
   int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
-  Type Element = Ty.getElementType();
+  Type Element = nvptx::getElementType(Stream.Source);
   Value Table = Stream.Rotary ? getTableRow(Stream.Rotary) : Value();
   Value Row = B.add(B.mul(Batch, B.size(Info.getDims(Tensor)[1])), Token);
   Value First = B.element(B.getArgument(Stream.Source), B.mul(Row, Heads * Size), Element);
   B.loop(B.getWarp(), B.index(Heads), B.getWarps(), [&](Value Head) {
     Value Pointer = B.element(First, B.mul(Head, Size), Element);
     emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table,
-                   [&](Value I, Value Number) { Sink(Head, I, Number); });
+                   [&](Value I, Value Number) { Sink(Head, I, emitCoding(B, Stream.Coding, Number)); });
   });
 }
 
@@ -106,11 +106,11 @@ void AppendEmitter::emitYielded(unsigned Result, const Stream &Stream) {
   RotaryOp Rotary = Stream.Rotary;
   auto Ty = cast<RankedTensorType>(Rotary.getResult().getType());
   int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
+  Type Element = nvptx::getElementType(Info.getResults()[Result]);
   Value Row = B.add(B.mul(Batch, B.size(Info.getDims(Rotary.getResult())[1])), Token);
   forHeads(Stream, Rotary.getInput(), [&](Value Head, Value I, Value Number) {
     Value At = B.add(B.add(B.mul(Row, Heads * Size), B.mul(Head, Size)), I);
-    B.storeVector(Number, B.element(B.getResult(Result), At, Ty.getElementType()),
-                  Ty.getElementType());
+    B.storeVector(Number, B.element(B.getResult(Result), At, Element), Element);
   });
 }
 

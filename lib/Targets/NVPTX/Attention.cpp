@@ -27,8 +27,14 @@ public:
   void emit();
 
 protected:
-  AttentionEmitter(KernelBuilder &B, Value Query, Value Result, double Scale, double Softcap)
-      : B(B), Info(B.getInfo()), Query(Query), Result(Result), Scale(Scale), Softcap(Softcap) {}
+  /// `Op` is either attention.
+  template <typename OpT>
+  AttentionEmitter(KernelBuilder &B, OpT Op)
+      : B(B), Info(B.getInfo()), Query(Op.getQuery()), Scale(Op.getScale().convertToDouble()),
+        Softcap(Op.getSoftcap().convertToDouble()), ScoreCodes(Op.getScores()),
+        ProbabilityCodes(Op.getProbabilities()) {
+    codegen::skipCoding(skipReshapes(Info.getResults()[0]), Coding);
+  }
 
   /// Sets Low and High: keys [Low, High) are seen.
   virtual void findVisible() = 0;
@@ -40,8 +46,11 @@ protected:
 
   KernelBuilder &B;
   const KernelInfo &Info;
-  Value Query, Result;
+  Value Query;
   double Scale, Softcap;
+  std::optional<QuantizationAttr> ScoreCodes, ProbabilityCodes;
+  /// What the result goes through as codes.
+  SmallVector<Operation *, 2> Coding;
   Value Batch, Token, Head, KVHead;
   Value Low, High;
 
@@ -49,6 +58,9 @@ private:
   void emitQuery(Value Item);
   void stageQuery(Value First);
   Value emitScore(Value Position);
+  Value emitVisibleScore(Value Position);
+  Values emitRunningSums(Value Begin);
+  Values emitQuantizedSums(Value Begin);
   Values addValues(Value Weight, Value Begin, ValueRange Sums);
   int64_t getSize() const { return cast<RankedTensorType>(Query.getType()).getDimSize(3); }
   int64_t getHeads() const { return cast<RankedTensorType>(Query.getType()).getDimSize(2); }
@@ -65,9 +77,7 @@ private:
 class CachedEmitter : public AttentionEmitter {
 public:
   CachedEmitter(KernelBuilder &B, CachedAttentionOp Op)
-      : AttentionEmitter(B, Op.getQuery(), Op.getResult(), Op.getScale().convertToDouble(),
-                         Op.getSoftcap().convertToDouble()),
-        Op(Op), Cache(Op.getCache().getType()) {}
+      : AttentionEmitter(B, Op), Op(Op), Cache(Op.getCache().getType()) {}
 
 private:
   void findVisible() override;
@@ -82,9 +92,7 @@ private:
 class TensorEmitter : public AttentionEmitter {
 public:
   TensorEmitter(KernelBuilder &B, AttentionOp Op)
-      : AttentionEmitter(B, Op.getQuery(), Op.getResult(), Op.getScale().convertToDouble(),
-                         Op.getSoftcap().convertToDouble()),
-        Op(Op) {}
+      : AttentionEmitter(B, Op), Op(Op) {}
 
 private:
   void findVisible() override;
@@ -101,13 +109,14 @@ private:
 };
 
 /// One of the two forms, by their common operands.
-template <typename OpT, typename EmitterT, OpT (*Find)(const KernelInfo &, std::string &)>
+template <typename OpT, typename EmitterT, OpT (*Find)(const KernelInfo &, std::string &, codegen::CodingOps &)>
 class AttentionLowering : public GpuLowering {
 public:
   explicit AttentionLowering(StringRef Name) : Name(Name) {}
   StringRef getName() const override { return Name; }
   bool match(const KernelInfo &Kernel, std::string &Reason) const override {
-    OpT Op = Find(Kernel, Reason);
+    SmallVector<Operation *> Coding;
+    OpT Op = Find(Kernel, Reason, Coding);
     if (Op && getSize(Op) > MaxHeadSize) {
       Reason = "a head has " + std::to_string(getSize(Op)) + " channels, supported are " +
                std::to_string(MaxHeadSize);
@@ -117,7 +126,8 @@ public:
   }
   GridPlan plan(const KernelInfo &Kernel) const override {
     std::string Reason;
-    OpT Op = Find(Kernel, Reason);
+    SmallVector<Operation *> Coding;
+    OpT Op = Find(Kernel, Reason, Coding);
     GridPlan Plan;
     Plan.Blocks = Kernel.getRowCount(Op.getQuery()).ceilDiv(Warps);
     Plan.Threads = Warps * WarpSize;
@@ -126,7 +136,8 @@ public:
   }
   LogicalResult emit(KernelBuilder &B) const override {
     std::string Reason;
-    EmitterT(B, Find(B.getInfo(), Reason)).emit();
+    SmallVector<Operation *> Coding;
+    EmitterT(B, Find(B.getInfo(), Reason, Coding)).emit();
     return success();
   }
 
@@ -147,13 +158,14 @@ void AttentionEmitter::emit() {
   B.ifThen(B.lessThan(Item, B.size(Info.getRowCount(Query))), [&] { emitQuery(Item); });
 }
 
-/// The query times the scale, as f32 in shared memory.
+/// The query times the scale (unless the products are quantized first), as f32 in shared memory.
 void AttentionEmitter::stageQuery(Value First) {
   Type Element = nvptx::getElementType(Query);
   Value Source = B.element(B.getArgument(skipReshapes(Query)), First, Element);
   B.loopLanes(B.index(getSize()), [&](Value I, int64_t Lanes) {
     Value Number = B.loadVector(B.element(Source, I, Element), Element, Lanes);
-    B.storeVector(B.mul(Number, B.f32(Scale, Lanes)), stagedAt(I), B.getF32Type());
+    Value Factor = B.f32(ScoreCodes ? 1 : Scale, Lanes);
+    B.storeVector(B.mul(Number, Factor), stagedAt(I), B.getF32Type());
   });
   B.syncWarp();
 }
@@ -168,6 +180,8 @@ Value AttentionEmitter::emitScore(Value Position) {
         Value Of = B.loadScalar(stagedAt(I), B.getF32Type());
         return Values{B.fma(Of, Number, Carried[0])};
       })[0];
+  if (ScoreCodes)
+    Score = B.mul(emitRequantized(B, *ScoreCodes, Score), B.f32(Scale, 0));
   if (Softcap > 0)
     Score = B.mul(B.f32(Softcap, 0), B.tanh(B.mul(Score, B.f32(1 / Softcap, 0))));
   return masked(Score, Position);
@@ -210,16 +224,33 @@ void AttentionEmitter::emitQuery(Value Item) {
   stageQuery(First);
   findVisible();
 
+  Value Begin = B.mul(B.div(Low, WarpSize), WarpSize);
+  Values Sums = ProbabilityCodes ? emitQuantizedSums(Begin) : emitRunningSums(Begin);
+  Type To = nvptx::getElementType(Info.getResults()[0]);
+  for (int64_t J = 0; J < getShare(); ++J) {
+    Value Channel = B.add(B.getLane(), J * WarpSize);
+    B.ifThen(B.lessThan(Channel, B.index(getSize())), [&] {
+      Value At = B.element(B.getResult(0), B.add(First, Channel), To);
+      B.storeScalar(emitCoding(B, Coding, Sums[J]), At, To);
+    });
+  }
+}
+
+/// The score of a key, -inf where the query does not see it.
+Value AttentionEmitter::emitVisibleScore(Value Position) {
+  Value IsSeen =
+      B.bitAnd(B.lessThan(Position, High), B.lessThan(B.sub(Low, B.index(1)), Position));
+  return B.choose(
+      IsSeen, B.getF32Type(), [&] { return emitScore(Position); }, [&] { return hidden(); });
+}
+
+/// This thread's channels of the result, in one pass over the keys.
+Values AttentionEmitter::emitRunningSums(Value Begin) {
   // Running: maximum, sum of the weights, and the channels of this thread.
   Values Init(getShare() + 2, B.f32(0.0, 0));
   Init[0] = hidden();
-  Value Begin = B.mul(B.div(Low, WarpSize), WarpSize);
   Values Sums = B.loop(Begin, High, WarpSize, Init, [&](Value Block, ValueRange Carried) {
-    Value Position = B.add(Block, B.getLane());
-    Value IsSeen =
-        B.bitAnd(B.lessThan(Position, High), B.lessThan(B.sub(Low, B.index(1)), Position));
-    Value Score = B.choose(
-        IsSeen, B.getF32Type(), [&] { return emitScore(Position); }, [&] { return hidden(); });
+    Value Score = emitVisibleScore(B.add(Block, B.getLane()));
     Value Max = B.max(Carried[0], B.warpMax(Score));
     // As long as nothing is seen the maximum is -inf, which must not be subtracted from itself.
     Value Base = B.select(B.equal(Max, hidden()), B.f32(0.0, 0), Max);
@@ -233,14 +264,31 @@ void AttentionEmitter::emitQuery(Value Item) {
   });
   Value IsEmpty = B.equal(Sums[1], B.f32(0.0, 0));
   Value Factor = B.select(IsEmpty, B.f32(0.0, 0), B.div(B.f32(1.0, 0), Sums[1]));
-  Type To = nvptx::getElementType(Result);
-  for (int64_t J = 0; J < getShare(); ++J) {
-    Value Channel = B.add(B.getLane(), J * WarpSize);
-    B.ifThen(B.lessThan(Channel, B.index(getSize())), [&] {
-      Value At = B.element(B.getResult(0), B.add(First, Channel), To);
-      B.storeScalar(B.mul(Sums[J + 2], Factor), At, To);
-    });
-  }
+  Values Channels;
+  for (Value Sum : ArrayRef(Sums).drop_front(2))
+    Channels.push_back(B.mul(Sum, Factor));
+  return Channels;
+}
+
+/// The same where weights become codes, which needs their sum first: a second pass scores the keys again.
+Values AttentionEmitter::emitQuantizedSums(Value Begin) {
+  auto Base = [&](Value Max) { return B.select(B.equal(Max, hidden()), B.f32(0.0, 0), Max); };
+  Values Sums = B.loop(
+      Begin, High, WarpSize, Values{hidden(), B.f32(0.0, 0)}, [&](Value Block, ValueRange Carried) {
+        Value Score = emitVisibleScore(B.add(Block, B.getLane()));
+        Value Max = B.max(Carried[0], B.warpMax(Score));
+        Value Weight = B.exp(B.sub(Score, Base(Max)));
+        Value Factor = B.exp(B.sub(Carried[0], Base(Max)));
+        return Values{Max, B.fma(Carried[1], Factor, B.warpSum(Weight))};
+      });
+  Value IsEmpty = B.equal(Sums[1], B.f32(0.0, 0));
+  Value Sum = B.select(IsEmpty, B.f32(1.0, 0), Sums[1]);
+  Values Init(getShare(), B.f32(0.0, 0));
+  return B.loop(Begin, High, WarpSize, Init, [&](Value Block, ValueRange Carried) {
+    Value Score = emitVisibleScore(B.add(Block, B.getLane()));
+    Value Weight = B.div(B.exp(B.sub(Score, Base(Sums[0]))), Sum);
+    return addValues(emitRequantized(B, *ProbabilityCodes, Weight), Block, Carried);
+  });
 }
 
 //===- Over a cache ---------------------------------------------------------------------------===//

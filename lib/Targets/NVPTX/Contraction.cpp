@@ -126,7 +126,9 @@ void ContractionEmitter::stage(Value Rows) {
     Value Source = emitSourceRow(B, Form, B.add(TileStart, Row));
     emitNormRow(
         B, Form.Norm, Source, nvptx::getElementType(Form.Source), B.index(Form.Inputs),
-        [&](Value I, Value Number) { B.storeVector(Number, emitInput(I, Row), B.getF32Type()); });
+        [&](Value I, Value Number) {
+          B.storeVector(emitCoding(B, Form.Coding, Number), emitInput(I, Row), B.getF32Type());
+        });
     B.loopLanes(B.index(Tiled.getStagedInputs() - Form.Inputs), [&](Value I, int64_t Lanes) {
       B.storeVector(B.f32(0.0, Lanes), emitInput(B.add(I, Form.Inputs), Row), B.getF32Type());
     });

@@ -14,12 +14,14 @@ class NormLowering : public GpuLowering {
 public:
   StringRef getName() const override { return "norm"; }
   bool match(const KernelInfo &Kernel, std::string &Reason) const override {
-    return codegen::findNorm(Kernel, Reason) != nullptr;
+    SmallVector<Operation *> Coding;
+    return codegen::findNorm(Kernel, Reason, Coding) != nullptr;
   }
   GridPlan plan(const KernelInfo &Kernel) const override {
     std::string Reason;
+    SmallVector<Operation *> Coding;
     GridPlan Plan;
-    Value Result = codegen::findNorm(Kernel, Reason)->getResult(0);
+    Value Result = codegen::findNorm(Kernel, Reason, Coding)->getResult(0);
     Plan.Blocks = Kernel.getRowCount(Result).ceilDiv(Warps);
     Plan.Threads = Warps * WarpSize;
     return Plan;
@@ -31,7 +33,8 @@ public:
 LogicalResult NormLowering::emit(KernelBuilder &B) const {
   const KernelInfo &Info = B.getInfo();
   std::string Reason;
-  Operation *Norm = codegen::findNorm(Info, Reason);
+  SmallVector<Operation *> Coding;
+  Operation *Norm = codegen::findNorm(Info, Reason, Coding);
   Value Source = skipReshapes(Norm->getOperand(0)), Result = Norm->getResult(0);
   Type From = nvptx::getElementType(Source), To = nvptx::getElementType(Result);
   Value Count = B.size(Info.getDims(Result).back());
@@ -40,7 +43,8 @@ LogicalResult NormLowering::emit(KernelBuilder &B) const {
     Value First = B.mul(Row, Count);
     emitNormRow(B, Norm, B.element(B.getArgument(Source), First, From), From, Count,
                 [&](Value I, Value Lanes) {
-                  B.storeVector(Lanes, B.element(B.getResult(0), B.add(First, I), To), To);
+                  B.storeVector(emitCoding(B, Coding, Lanes),
+                                B.element(B.getResult(0), B.add(First, I), To), To);
                 });
   });
   return success();

@@ -177,7 +177,9 @@ void TensorEmitter::stage() {
   B.loop(B.index(0), Rows, 1, [&](Value Row) {
     Value Source = emitSourceRow(B, Form, B.add(FirstRow, Row));
     emitNormRow(B, Form.Norm, Source, nvptx::getElementType(Form.Source), B.index(Form.Inputs),
-                [&](Value I, Value Number) { storeTerms(Row, I, B.firstLane(Number)); });
+                [&](Value I, Value Number) {
+                  storeTerms(Row, I, B.firstLane(emitCoding(B, Form.Coding, Number)));
+                });
     int64_t Rest = Tensor.getUnits() * UnitInputs - Form.Inputs;
     B.loopLanes(B.index(Rest),
                 [&](Value I, int64_t) { storeTerms(Row, B.add(I, Form.Inputs), B.f32(0.0, 0)); });

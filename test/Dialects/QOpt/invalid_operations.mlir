@@ -358,3 +358,43 @@ func.func @layer_norm(%x: tensor<2x3xf32>, %g: tensor<3xf32>) {
   %0 = qopt.layer_norm %x, %g epsilon -1.0 : tensor<2x3xf32>, tensor<3xf32>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<2x8xf32>, %w: tensor<4x8xf32>) {
+  // expected-error @+1 {{has accuracy_level 5, expected 1 to 4}}
+  %0 = qopt.linear %x, %w accuracy_level 5 : tensor<2x8xf32>, tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi32>, %s: tensor<f32>, %z: tensor<i8>) {
+  // expected-error @+1 {{quantizes floats, found 'tensor<2x8xi32>'}}
+  %0 = qopt.quantize %x, %s, %z : tensor<2x8xi32>, tensor<f32>, tensor<i8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xf32>, %s: tensor<f32>, %z: tensor<i32>) {
+  // expected-error @+1 {{codes must be integers of 8 or 16 bits, found 'i32'}}
+  %0 = qopt.quantize %x, %s, %z : tensor<2x8xf32>, tensor<f32>, tensor<i32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %s: tensor<i32>, %z: tensor<i8>) {
+  // expected-error @+1 {{scale must be a float tensor, found 'tensor<i32>'}}
+  %0 = qopt.dequantize %x, %s, %z : tensor<2x8xi8>, tensor<i32>, tensor<i8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %s: tensor<4xf32>, %z: tensor<i8>) {
+  // expected-error @+1 {{a scale or zero point of type 'tensor<4xf32>' does not broadcast to 'tensor<2x8xi8>'}}
+  %0 = qopt.dequantize %x, %s, %z : tensor<2x8xi8>, tensor<4xf32>, tensor<i8>
+  return
+}

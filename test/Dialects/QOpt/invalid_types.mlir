@@ -119,3 +119,29 @@ func.func private @f() -> (tensor<4x4xf32> {qopt.dims = affine_map<()[s0] -> (s0
 
 // expected-error @+1 {{argument 0 has dimensions affine_map<()[s0, s1] -> (s1)>, but only 1 symbols are declared}}
 func.func private @f(tensor<?xf32> {qopt.dims = affine_map<()[s0, s1] -> (s1)>}) attributes {qopt.symbols = [#qopt.symbol<"tokens", 1 to 2>]}
+
+// -----
+
+// expected-error @+1 {{zero points that are no codes must be f16, bf16 or f32, found 'f64'}}
+module attributes {test.type = tensor<4x8x!qopt.packed<i4, group = 4, scale = f16, asymmetric = f64>>} {}
+
+// -----
+
+module attributes {
+  // expected-error @+1 {{codes must be integers of 8 or 16 bits, found 'i4'}}
+  test.quantization = #qopt.quantization<i4, scale = 0.5 : f32, zero_point = 0>
+} {}
+
+// -----
+
+module attributes {
+  // expected-error @+1 {{the scale must be f32, found 'f16'}}
+  test.quantization = #qopt.quantization<i8, scale = 0.5 : f16, zero_point = 0>
+} {}
+
+// -----
+
+module attributes {
+  // expected-error @+1 {{zero point 128 is no code of 'i8'}}
+  test.quantization = #qopt.quantization<i8, scale = 0.5 : f32, zero_point = 128>
+} {}

@@ -28,6 +28,21 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
   qopt.weight @table : tensor<32x64x!qopt.packed<i8, group = 0, scale = bf16, asymmetric>>
     from [#qopt.source<"m.data", offset = 0, length = 8192, type = tensor<32x64xf32>, hash = 0>]
     scheme "rtn" layout #qkernel.plain
+  // Codes of the file: a number for each block, written out or in the file, and perhaps a group for each input.
+  // CHECK: qopt.weight @kept : tensor<16x64x!qopt.packed<i4, group = 32, scale = f32, asymmetric>> from [#qopt.stored_source<tensor<16x64xf32>, block = [1, 32], codes = <"m.data", offset = 0, length = 512, type = tensor<16x64xui4>, hash = 0>, scales = #qopt.source<"m.data", offset = 512, length = 128, type = tensor<16x2xf32>, hash = 0> zero_points = #qopt.source<"m.data", offset = 640, length = 16, type = tensor<16x2xui4>, hash = 0>>] scheme "file"
+  qopt.weight @kept : tensor<16x64x!qopt.packed<i4, group = 32, scale = f32, asymmetric>>
+    from [#qopt.stored_source<tensor<16x64xf32>, block = [1, 32], codes = <"m.data", offset = 0, length = 512, type = tensor<16x64xui4>, hash = 0>,
+      scales = #qopt.source<"m.data", offset = 512, length = 128, type = tensor<16x2xf32>, hash = 0>
+      zero_points = #qopt.source<"m.data", offset = 640, length = 16, type = tensor<16x2xui4>, hash = 0>>] scheme "file"
+  // CHECK: qopt.weight @ordered : tensor<2x4xf32> from [#qopt.stored_source<tensor<2x4xf32>, block = [1, 2], codes = <"m.data", offset = 0, length = 8, type = tensor<2x4xui8>, hash = 0>, scales = dense<{{.*}}> : tensor<2x2xf32> zero = 128 groups = dense<[0, 1, 0, 1]> : tensor<4xi32>>]
+  qopt.weight @ordered : tensor<2x4xf32>
+    from [#qopt.stored_source<tensor<2x4xf32>, block = [1, 2], codes = <"m.data", offset = 0, length = 8, type = tensor<2x4xui8>, hash = 0>,
+      scales = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32> zero = 128 groups = dense<[0, 1, 0, 1]> : tensor<4xi32>>]
+  // CHECK: qopt.weight @unrounded : tensor<16x64x!qopt.packed<i8, group = 32, scale = f16, asymmetric = f16>>
+  qopt.weight @unrounded : tensor<16x64x!qopt.packed<i8, group = 32, scale = f16, asymmetric = f16>>
+    from [#qopt.stored_source<tensor<16x64xf16>, block = [1, 32], codes = <"m.data", offset = 0, length = 1024, type = tensor<16x64xui8>, hash = 0>,
+      scales = #qopt.source<"m.data", offset = 1024, length = 64, type = tensor<16x2xf16>, hash = 0>
+      zero_points = #qopt.source<"m.data", offset = 1088, length = 64, type = tensor<16x2xf16>, hash = 0>>] scheme "file"
 
   // CHECK-LABEL: func.func @weights
   func.func @weights(%ids: tensor<?x?xi64>, %x: tensor<?x?x64xf32>) -> (tensor<?x?x64xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>) {
@@ -41,6 +56,8 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
     %y = qopt.linear %x, %w : tensor<?x?x64xf32>, tensor<16x64x!qopt.packed<i4, group = 32, scale = f16>>
     // CHECK: qopt.linear %{{.*}}, %{{.*}} compute bf16 : tensor<?x?x64xf32>, tensor<16x64x!qopt.packed<i4, group = 32, scale = f16>>
     %z = qopt.linear %x, %w compute bf16 : tensor<?x?x64xf32>, tensor<16x64x!qopt.packed<i4, group = 32, scale = f16>>
+    // CHECK: qopt.linear %{{.*}}, %{{.*}} accuracy_level 4 : tensor<?x?x64xf32>, tensor<16x64x!qopt.packed<i4, group = 32, scale = f16>>
+    %u = qopt.linear %x, %w accuracy_level 4 : tensor<?x?x64xf32>, tensor<16x64x!qopt.packed<i4, group = 32, scale = f16>>
     return %e, %y, %z : tensor<?x?x64xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>
   }
 
@@ -62,6 +79,11 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
     %5 = qopt.select %4, %2, %b : tensor<?x8xi1>, tensor<?x8xf32>, tensor<8xf32>
     // CHECK: qopt.cast %{{.*}} : tensor<?x8xf32> to tensor<?x8xf16>
     %6 = qopt.cast %5 : tensor<?x8xf32> to tensor<?x8xf16>
+    %zero = qopt.constant dense<128> : tensor<ui8>
+    // CHECK: qopt.quantize %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x8xf32>, tensor<f32>, tensor<ui8>
+    %7 = qopt.quantize %5, %c, %zero : tensor<?x8xf32>, tensor<f32>, tensor<ui8>
+    // CHECK: qopt.dequantize %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x8xui8>, tensor<f32>, tensor<ui8>
+    %8 = qopt.dequantize %7, %c, %zero : tensor<?x8xui8>, tensor<f32>, tensor<ui8>
     return %6 : tensor<?x8xf16>
   }
 
@@ -130,8 +152,13 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
     %e = qopt.cached_attention %r, %d at %past scale 0.5 : tensor<?x?x4x6xf32>, !qopt.kv_cache<2x6, capacity = ?, key = f16, value = bf16>, tensor<?xi64>
     // CHECK: qopt.cached_attention %{{.*}}, %{{.*}} at %{{.*}} scale 5.000000e-01 window 64 softcap 5.000000e+01 : tensor<?x?x4x6xf32>, <2x6, capacity = ?, key = f16, value = bf16>, tensor<?xi64>
     %f = qopt.cached_attention %s, %d at %past scale 0.5 window 64 softcap 5.000000e+01 : tensor<?x?x4x6xf32>, !qopt.kv_cache<2x6, capacity = ?, key = f16, value = bf16>, tensor<?xi64>
+    // CHECK: qopt.cached_attention %{{.*}}, %{{.*}} at %{{.*}} scale 5.000000e-01 scores <ui8, scale = 5.000000e-02 : f32, zero_point = 128> probabilities <i8, scale = 7.812500e-03 : f32, zero_point = -128> : tensor<?x?x4x6xf32>, <2x6, capacity = ?, key = f16, value = bf16>, tensor<?xi64>
+    %g = qopt.cached_attention %s, %d at %past scale 0.5 scores <ui8, scale = 0.05 : f32, zero_point = 128> probabilities <i8, scale = 0.0078125 : f32, zero_point = -128> : tensor<?x?x4x6xf32>, !qopt.kv_cache<2x6, capacity = ?, key = f16, value = bf16>, tensor<?xi64>
     return %d : !qopt.kv_cache<2x6, capacity = ?, key = f16, value = bf16>
   }
+
+  // CHECK: func.func private @coded() attributes {test.codes = #qopt.quantization<ui8, scale = 2.500000e-01 : f32, zero_point = 3>}
+  func.func private @coded() attributes {test.codes = #qopt.quantization<ui8, scale = 0.25 : f32, zero_point = 3>}
 
   // CHECK: func.func private @planned(!qopt.kv_cache<2x32, capacity = 512, key = f32, value = f32>)
   func.func private @planned(!qopt.kv_cache<2x32, capacity = 512, key = f32, value = f32>)

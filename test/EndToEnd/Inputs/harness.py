@@ -100,10 +100,12 @@ def build_out_of_tree(source, build, folder, library):
 class Reference:
     """A decoder's ONNX file under ONNX Runtime, whichever exporter wrote it."""
 
-    def __init__(self, path):
+    def __init__(self, path, optimized=True):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
+        if not optimized:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 3
         options.intra_op_num_threads = 2
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

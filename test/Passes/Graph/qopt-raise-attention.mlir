@@ -149,3 +149,55 @@ func.func @squared(%q: tensor<?x4x?x8xf32> {qopt.dims = #x}, %k: tensor<?x4x?x8x
   %a = qopt.matmul %p, %v : tensor<?x4x?x?xf32>, tensor<?x4x?x8xf32>
   return %a : tensor<?x4x?x8xf32>
 }
+
+// -----
+
+#x = affine_map<()[s0, s1, s2] -> (s0, s1, 4, 8)>
+#s = [#qopt.symbol<"batch", 1 to -1>, #qopt.symbol<"tokens", 1 to -1>, #qopt.symbol<"past", 0 to -1>]
+
+// Scores and probabilities that go through codes are attributes of the attention.
+// CHECK-LABEL: func.func @codes
+// CHECK: qopt.attention %arg0, %arg1, %arg2 scale 5.000000e-01 scores <ui8, scale = 2.500000e-01 : f32, zero_point = 128> probabilities <i8, scale = 7.812500e-03 : f32, zero_point = -128> :
+func.func @codes(%q: tensor<?x?x4x8xf32> {qopt.dims = #x}, %k: tensor<?x?x4x8xf32> {qopt.dims = #x}, %v: tensor<?x?x4x8xf32> {qopt.dims = #x}) -> tensor<?x4x?x8xf32> attributes {qopt.symbols = #s} {
+  %s0 = qopt.constant dense<0.25> : tensor<f32>
+  %z0 = qopt.constant dense<128> : tensor<ui8>
+  %s1 = qopt.constant dense<0.0078125> : tensor<f32>
+  %z1 = qopt.constant dense<-128> : tensor<i8>
+  %half = qopt.constant dense<0.5> : tensor<f32>
+  %qt = qopt.transpose %q [0, 2, 1, 3] : tensor<?x?x4x8xf32>
+  %kt = qopt.transpose %k [0, 2, 3, 1] : tensor<?x?x4x8xf32>
+  %vt = qopt.transpose %v [0, 2, 1, 3] : tensor<?x?x4x8xf32>
+  %s = qopt.matmul %qt, %kt : tensor<?x4x?x8xf32>, tensor<?x4x8x?xf32>
+  %c = qopt.quantize %s, %s0, %z0 : tensor<?x4x?x?xf32>, tensor<f32>, tensor<ui8>
+  %d = qopt.dequantize %c, %s0, %z0 : tensor<?x4x?x?xui8>, tensor<f32>, tensor<ui8>
+  %m = qopt.binary mul %d, %half : tensor<?x4x?x?xf32>, tensor<f32>
+  %p = qopt.softmax %m axis 3 : tensor<?x4x?x?xf32>
+  %e = qopt.quantize %p, %s1, %z1 : tensor<?x4x?x?xf32>, tensor<f32>, tensor<i8>
+  %f = qopt.dequantize %e, %s1, %z1 : tensor<?x4x?x?xi8>, tensor<f32>, tensor<i8>
+  %a = qopt.matmul %f, %vt : tensor<?x4x?x?xf32>, tensor<?x4x?x8xf32>
+  return %a : tensor<?x4x?x8xf32>
+}
+
+// -----
+
+#x = affine_map<()[s0, s1, s2] -> (s0, s1, 4, 8)>
+#s = [#qopt.symbol<"batch", 1 to -1>, #qopt.symbol<"tokens", 1 to -1>, #qopt.symbol<"past", 0 to -1>]
+
+// CHECK-LABEL: func.func @codes_after_the_scale
+// CHECK-NOT: qopt.attention
+func.func @codes_after_the_scale(%q: tensor<?x?x4x8xf32> {qopt.dims = #x}, %k: tensor<?x?x4x8xf32> {qopt.dims = #x}, %v: tensor<?x?x4x8xf32> {qopt.dims = #x}) -> tensor<?x4x?x8xf32> attributes {qopt.symbols = #s} {
+  %s0 = qopt.constant dense<0.25> : tensor<f32>
+  %z0 = qopt.constant dense<128> : tensor<ui8>
+  %half = qopt.constant dense<0.5> : tensor<f32>
+  %qt = qopt.transpose %q [0, 2, 1, 3] : tensor<?x?x4x8xf32>
+  %kt = qopt.transpose %k [0, 2, 3, 1] : tensor<?x?x4x8xf32>
+  %vt = qopt.transpose %v [0, 2, 1, 3] : tensor<?x?x4x8xf32>
+  %s = qopt.matmul %qt, %kt : tensor<?x4x?x8xf32>, tensor<?x4x8x?xf32>
+  %m = qopt.binary mul %s, %half : tensor<?x4x?x?xf32>, tensor<f32>
+  %c = qopt.quantize %m, %s0, %z0 : tensor<?x4x?x?xf32>, tensor<f32>, tensor<ui8>
+  %d = qopt.dequantize %c, %s0, %z0 : tensor<?x4x?x?xui8>, tensor<f32>, tensor<ui8>
+  %p = qopt.softmax %d axis 3 : tensor<?x4x?x?xf32>
+  // expected-warning @+1 {{attention was not recognised and its scores are written to memory: scores are quantized after they were scaled or masked}}
+  %a = qopt.matmul %p, %vt : tensor<?x4x?x?xf32>, tensor<?x4x?x8xf32>
+  return %a : tensor<?x4x?x8xf32>
+}

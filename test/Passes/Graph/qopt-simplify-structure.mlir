@@ -74,3 +74,42 @@ func.func @repeats(%x: tensor<?x?x8xf32> {qopt.dims = #b}) -> tensor<?x?x8xf32> 
   %y = qopt.binary add %x, %f : tensor<?x?x8xf32>, tensor<?x?x8xf32>
   return %y : tensor<?x?x8xf32>
 }
+
+// Codes with one scale are made where the numbers are; what is moved is read as well, or differs between elements, stays.
+// CHECK-LABEL: func.func @codes
+// CHECK: %[[Q:.*]] = qopt.quantize %arg0, %{{.*}} : tensor<?x?x8xf32>, tensor<f32>, tensor<ui8>
+// CHECK: %[[D:.*]] = qopt.dequantize %[[Q]], %{{.*}} : tensor<?x?x8xui8>, tensor<f32>, tensor<ui8>
+// CHECK: %[[R:.*]] = qopt.reshape %[[D]] {{.*}} -> tensor<?x?x2x4xf32>
+// CHECK: %[[T:.*]] = qopt.transpose %[[R]] [0, 2, 1, 3]
+// CHECK: %[[M:.*]] = qopt.transpose %arg0 [0, 2, 1]
+// CHECK: %[[C:.*]] = qopt.quantize %[[M]], %arg1
+// CHECK: return %[[T]], %[[C]]
+func.func @codes(%x: tensor<?x?x8xf32> {qopt.dims = #b}, %each: tensor<8x1xf32>) -> (tensor<?x2x?x4xf32>, tensor<?x8x?xui8>) attributes {qopt.symbols = #s} {
+  %s = qopt.constant dense<0.5> : tensor<f32>
+  %z = qopt.constant dense<128> : tensor<ui8>
+  %a = qopt.reshape %x dims affine_map<()[s0, s1] -> (s0, s1, 2, 4)> : tensor<?x?x8xf32> -> tensor<?x?x2x4xf32>
+  %b = qopt.transpose %a [0, 2, 1, 3] : tensor<?x?x2x4xf32>
+  %c = qopt.quantize %b, %s, %z : tensor<?x2x?x4xf32>, tensor<f32>, tensor<ui8>
+  %d = qopt.dequantize %c, %s, %z : tensor<?x2x?x4xui8>, tensor<f32>, tensor<ui8>
+  %e = qopt.transpose %x [0, 2, 1] : tensor<?x?x8xf32>
+  %f = qopt.quantize %e, %each, %z : tensor<?x8x?xf32>, tensor<8x1xf32>, tensor<ui8>
+  return %d, %f : tensor<?x2x?x4xf32>, tensor<?x8x?xui8>
+}
+
+// Numbers that were read from codes are these codes again, unless the parameters differ.
+// CHECK-LABEL: func.func @codes_again
+// CHECK: %[[Q:.*]] = qopt.quantize %arg0
+// CHECK: %[[D:.*]] = qopt.dequantize %[[Q]]
+// CHECK-NEXT: %[[Q2:.*]] = qopt.quantize %[[D]]
+// CHECK: return %[[D]], %[[Q2]]
+func.func @codes_again(%x: tensor<?x?x8xf32> {qopt.dims = #b}) -> (tensor<?x?x8xf32>, tensor<?x?x8xui8>) attributes {qopt.symbols = #s} {
+  %s = qopt.constant dense<0.5> : tensor<f32>
+  %z = qopt.constant dense<128> : tensor<ui8>
+  %t = qopt.constant dense<0.25> : tensor<f32>
+  %a = qopt.quantize %x, %s, %z : tensor<?x?x8xf32>, tensor<f32>, tensor<ui8>
+  %b = qopt.dequantize %a, %s, %z : tensor<?x?x8xui8>, tensor<f32>, tensor<ui8>
+  %c = qopt.quantize %b, %s, %z : tensor<?x?x8xf32>, tensor<f32>, tensor<ui8>
+  %d = qopt.dequantize %c, %s, %z : tensor<?x?x8xui8>, tensor<f32>, tensor<ui8>
+  %e = qopt.quantize %d, %t, %z : tensor<?x?x8xf32>, tensor<f32>, tensor<ui8>
+  return %d, %e : tensor<?x?x8xf32>, tensor<?x?x8xui8>
+}

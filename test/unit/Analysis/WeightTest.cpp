@@ -146,4 +146,125 @@ TEST_F(WeightTest, WhatNoCodeHoldsIsRefused) {
   EXPECT_NE(Bytes.status().message().find("'w': element [1, 1] is nan"), std::string::npos) << Bytes.status().message();
 }
 
+//===- Codes of the file ----------------------------------------------------------------------===//
+
+class StoredWeightTest : public WeightTest {
+protected:
+  /// Bytes of the file that all sources of a test name.
+  std::vector<char> File;
+
+  template <typename T> int64_t put(std::initializer_list<T> Numbers) {
+    int64_t Offset = File.size();
+    for (T Number : Numbers)
+      File.insert(File.end(), reinterpret_cast<const char *>(&Number), reinterpret_cast<const char *>(&Number + 1));
+    return Offset;
+  }
+
+  SourceBytes sources() {
+    return [this](StringRef) -> Result<ArrayRef<char>> { return ArrayRef<char>(File); };
+  }
+
+  std::string source(int64_t Offset, int64_t Length, const std::string &Type) {
+    return "#qopt.source<\"f\", offset = " + std::to_string(Offset) + ", length = " + std::to_string(Length) + ", type = tensor<" + Type +
+           ">, hash = 0>";
+  }
+  std::string codes(int64_t Offset, int64_t Length, const std::string &Type) { return source(Offset, Length, Type).substr(12); }
+
+  std::vector<float> readAll(WeightOp Weight) {
+    auto Reader = WeightReader::open(Weight, sources());
+    EXPECT_TRUE(Reader.ok());
+    std::vector<float> Out(Reader->getRows() * Reader->getColumns());
+    Reader->readRows(0, Reader->getRows(), Out.data());
+    return Out;
+  }
+  /// Codes, scales and zero points as numbers that they mean.
+  std::vector<float> readKept(WeightOp Weight) {
+    auto Reader = WeightReader::open(Weight, sources());
+    EXPECT_TRUE(Reader.ok());
+    QuantizedRows Kept;
+    std::vector<float> Out;
+    for (int64_t Row = 0; Row < Reader->getRows(); ++Row) {
+      Reader->readCodes(Row, 1, Kept);
+      for (int64_t Column = 0; Column < Reader->getColumns(); ++Column)
+        Out.push_back(Kept.read(getStoredElementType(Weight.getType()), 0, Column));
+    }
+    return Out;
+  }
+};
+
+TEST_F(StoredWeightTest, PaddedBlocksOfFourBits) {
+  // Two rows of three codes in blocks of two: each row takes four codes, and a byte for its two zero points.
+  int64_t Codes = put<uint8_t>({0x21, 0xF3, 0x54, 0xF6}), Scales = put<float>({1, 2, 0.5, -1}), Zeros = put<uint8_t>({0x21, 0x43});
+  std::string Text = "qopt.weight @w : tensor<2x3xf32> from [#qopt.stored_source<tensor<2x3xf32>, block = [1, 2], codes = " +
+                     codes(Codes, 4, "2x4xui4") + ", scales = " + source(Scales, 16, "2x2xf32") + " zero_points = " + source(Zeros, 2, "2x2xui4") + ">]";
+  EXPECT_EQ(readAll(parse(Text)), (std::vector<float>{0, 1, 2, 0.5, 1, -2}));
+}
+
+TEST_F(StoredWeightTest, NamedGroupsAndOneZeroPoint) {
+  int64_t Codes = put<int8_t>({-128, 127, 0, 5});
+  std::string Text = "qopt.weight @w : tensor<1x4xf32> from [#qopt.stored_source<tensor<1x4xf32>, block = [1, 2], codes = " + codes(Codes, 4, "1x4xi8") +
+                     ", scales = dense<[[1.0, 10.0]]> : tensor<1x2xf32> zero = -1 groups = dense<[1, 0, 1, 0]> : tensor<4xi32>>]";
+  EXPECT_EQ(readAll(parse(Text)), (std::vector<float>{-1270, 128, 10, 6}));
+}
+
+TEST_F(StoredWeightTest, ReadsInTheTypeOfTheFile) {
+  // 255 times the f16 next to a third is no f16.
+  int64_t Codes = put<uint8_t>({255});
+  std::string Text = "qopt.weight @w : tensor<1x1xf16> from [#qopt.stored_source<tensor<1x1xf16>, block = [1, 1], codes = " + codes(Codes, 1, "1x1xui8") +
+                     ", scales = dense<0.333251953125> : tensor<1x1xf16>>]";
+  EXPECT_EQ(readAll(parse(Text)), (std::vector<float>{floatFromHalf(halfFromFloat(255 * 0.333251953125f))}));
+}
+
+TEST_F(StoredWeightTest, KeptCodesMeanTheSame) {
+  // 16 inputs and 3 outputs, held [in, out] in blocks of 8 inputs; then a part of them, turned.
+  for (const char *Kind : {"i8", "ui8", "i4", "ui4"}) {
+    SCOPED_TRACE(Kind);
+    File.clear();
+    for (int I = 0; I < 48; ++I)
+      put<uint8_t>({uint8_t(I * 37 + 11)});
+    bool Narrow = Kind[std::strlen(Kind) - 1] == '4';
+    int64_t Scales = put<float>({1, -2, 3, 0.25f, 5, 0}), Zeros = put<uint8_t>({3, 200, 7, 0, 1, 255});
+    std::string Source = "#qopt.stored_source<tensor<16x3xf32>, block = [8, 1], codes = " + codes(0, Narrow ? 24 : 48, "16x3x" + std::string(Kind)) +
+                         ", scales = " + source(Scales, 24, "2x3xf32") + " zero_points = " + source(Zeros, Narrow ? 3 : 6, "2x3x" + std::string(Kind)) + ">";
+    std::string Steps = " steps [#qopt.transpose<[1, 0]>, #qopt.slice<axis = 0, offset = 1, size = 2>, #qopt.slice<axis = 1, offset = 8, size = 8>]";
+    std::vector<float> Meaning = readAll(parse("qopt.weight @w : tensor<2x8xf32> from [" + Source + "]" + Steps));
+    WeightOp Kept = parse("qopt.weight @w : tensor<2x8x!qopt.packed<i" + std::string(Narrow ? "4" : "8") +
+                          ", group = 0, scale = f32, asymmetric>> from [" + Source + "]" + Steps + " scheme \"file\" layout #qkernel.panels<32>");
+    EXPECT_EQ(readKept(Kept), Meaning);
+    std::string Bytes(cast<qkernel::WeightLayoutInterface>(*Kept.getLayout()).getByteSize(cast<RankedTensorType>(Kept.getType())), 0);
+    EXPECT_TRUE(packWeight(Kept, cast<qkernel::WeightLayoutInterface>(*Kept.getLayout()), Schemes, sources(), 2,
+                           [&](int64_t, ArrayRef<char>) { return Status(); })
+                    .ok());
+  }
+}
+
+TEST_F(StoredWeightTest, AGroupThatIsNoneIsRefused) {
+  put<uint8_t>({1, 2, 3, 4});
+  WeightOp Weight = parse("qopt.weight @w : tensor<1x4xf32> from [#qopt.stored_source<tensor<1x4xf32>, block = [1, 2], codes = " + codes(0, 4, "1x4xi8") +
+                          ", scales = dense<1.0> : tensor<1x2xf32> groups = dense<[0, 1, 2, 0]> : tensor<4xi32>>]");
+  auto Reader = WeightReader::open(Weight, sources());
+  ASSERT_FALSE(Reader.ok());
+  EXPECT_NE(Reader.status().message().find("element 2 is in group 2, expected 0 to 1"), std::string::npos);
+}
+
+TEST_F(StoredWeightTest, ReshapesOfWholeAxesKeepCodes) {
+  // A convolution's weight [2, 3, 2, 2] with a scale for each output, as the matrix [2, 12].
+  for (int I = 0; I < 24; ++I)
+    put<int8_t>({int8_t(I * 11 - 100)});
+  std::string Source = "#qopt.stored_source<tensor<2x3x2x2xf32>, block = [1, 3, 2, 2], codes = " + codes(0, 24, "2x3x2x2xi8") +
+                       ", scales = dense<[[[[0.5]]], [[[-3.0]]]]> : tensor<2x1x1x1xf32>>";
+  std::vector<float> Meaning = readAll(parse("qopt.weight @w : tensor<2x12xf32> from [" + Source + "] steps [#qopt.reshape<[2, 12]>]"));
+  WeightOp Kept = parse("qopt.weight @w : tensor<2x12x!qopt.packed<i8, group = 0, scale = f32>> from [" + Source + "] steps [#qopt.reshape<[2, 12]>] scheme \"file\"");
+  EXPECT_EQ(readKept(Kept), Meaning);
+}
+
+TEST_F(StoredWeightTest, PartsBeyondTheFileAreRefused) {
+  put<uint8_t>({1, 2, 3, 4});
+  WeightOp Weight = parse("qopt.weight @w : tensor<1x4xf32> from [#qopt.stored_source<tensor<1x4xf32>, block = [1, 4], codes = " + codes(0, 4, "1x4xi8") +
+                          ", scales = " + source(4, 4, "1x1xf32") + ">]");
+  auto Reader = WeightReader::open(Weight, sources());
+  ASSERT_FALSE(Reader.ok());
+  EXPECT_EQ(Reader.status().code(), StatusCode::BadInput);
+}
+
 } // namespace

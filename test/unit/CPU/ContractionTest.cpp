@@ -182,3 +182,53 @@ TEST(Contraction, LastTokens) {
       .budget("linear", "after a norm")
       .run();
 }
+
+TEST(Contraction, FloatZeroPoints) {
+  for (const char *Weight :
+       {"!qopt.packed<i4, group = 32, scale = f16, asymmetric = f16>", "!qopt.packed<i2, group = 16, scale = f32, asymmetric = f32>",
+        "!qopt.packed<i8, group = 0, scale = f32, asymmetric = bf16>", "!qopt.packed<i2, group = 32, scale = f16>"})
+    for (int64_t K : {31, 75, 200})
+      runLinear({Weight, "f32", {1, 5}, 37, K, "codes"});
+}
+
+TEST(Contraction, InputsThroughCodes) {
+  for (const char *Code : {"i8", "ui8", "i16"}) {
+    std::string Text = llvm::formatv(R"(
+      qkernel.kernel @k(%x: tensor<?x?x48xf32> {0}, %w: tensor<64x48x!qopt.packed<i8, group = 0, scale = f32>>, %v: tensor<33x48xf32>)
+          -> (tensor<?x?x64xf32>, tensor<?x?x33xf32>) attributes {{kind = "contraction", {1}} {{
+        %s = qopt.constant dense<0.01> : tensor<f32>
+        %z = qopt.constant dense<3> : tensor<{2}>
+        %q = qopt.quantize %x, %s, %z : tensor<?x?x48xf32>, tensor<f32>, tensor<{2}>
+        %d = qopt.dequantize %q, %s, %z : tensor<?x?x48x{2}>, tensor<f32>, tensor<{2}>
+        %a = qopt.linear %d, %w : tensor<?x?x48xf32>, tensor<64x48x!qopt.packed<i8, group = 0, scale = f32>>
+        %b = qopt.linear %d, %v : tensor<?x?x48xf32>, tensor<33x48xf32>
+        qkernel.yield %a, %b : tensor<?x?x64xf32>, tensor<?x?x33xf32>
+      })",
+                                     rows(48), Symbols, Code);
+    KernelTester Tester(Text, Sizes{{1, 1}, {2, 1}, {2, 7}});
+    Tester.weights({1, 2}).budget("linear", "codes").run();
+    Tester.expectCpuLowering("contraction");
+  }
+}
+
+TEST(Contraction, ANormAndCodesAround) {
+  // The codes are coarse, so that what a norm may differ by moves none of them.
+  std::string Text = llvm::formatv(R"(
+    qkernel.kernel @k(%x: tensor<?x?x48xf32> {0}, %g: tensor<48xf32>, %w: tensor<40x48xf32>, %r: tensor<?x?x40xf32> {1})
+        -> tensor<?x?x40xf32> attributes {{kind = "contraction", {2}} {{
+      %s = qopt.constant dense<0.25> : tensor<f32>
+      %z = qopt.constant dense<-1> : tensor<i8>
+      %n = qopt.rms_norm %x, %g epsilon 1.0e-05 : tensor<?x?x48xf32>, tensor<48xf32>
+      %q = qopt.quantize %n, %s, %z : tensor<?x?x48xf32>, tensor<f32>, tensor<i8>
+      %d = qopt.dequantize %q, %s, %z : tensor<?x?x48xi8>, tensor<f32>, tensor<i8>
+      %y = qopt.linear %d, %w : tensor<?x?x48xf32>, tensor<40x48xf32>
+      %p = qopt.quantize %y, %s, %z : tensor<?x?x40xf32>, tensor<f32>, tensor<i8>
+      %e = qopt.dequantize %p, %s, %z : tensor<?x?x40xi8>, tensor<f32>, tensor<i8>
+      %sum = qopt.binary add %e, %r : tensor<?x?x40xf32>, tensor<?x?x40xf32>
+      qkernel.yield %sum : tensor<?x?x40xf32>
+    })",
+                                   rows(48), rows(40), Symbols);
+  KernelTester Tester(Text, Sizes{{1, 1}, {1, 5}});
+  Tester.weights({2}).budget("linear", "after a norm").run();
+  Tester.expectCpuLowering("contraction");
+}

@@ -21,6 +21,7 @@ struct Attention {
   int64_t Window = 0;
   double Softcap = 0;
   std::string Budget = "f32";
+  std::string Codes = "";
 };
 
 std::string attentionText(const Attention &Case, int64_t Capacity) {
@@ -34,6 +35,7 @@ std::string attentionText(const Attention &Case, int64_t Capacity) {
     Options += " window " + std::to_string(Case.Window);
   if (Case.Softcap)
     Options += " softcap " + std::to_string(Case.Softcap);
+  Options += Case.Codes;
   return llvm::formatv(R"(
     qkernel.kernel @k(%q: {0} {1}, %cache: {2}, %past: tensor<?xi64> {3}) -> tensor<?x?x{4}x{6}> attributes {{kind = "attention", {7}} {{
       %a = qopt.cached_attention %q, %cache at %past scale 0.25{5} : {0}, {2}, tensor<?xi64>
@@ -84,6 +86,44 @@ TEST(Attention, WindowAndSoftcap) {
   runAttention({2, 2, 16, "f32", "f32", 0, 2.5});
 }
 
+TEST(Attention, ScoresAndProbabilitiesThroughCodes) {
+  // Scores may fall to the other side of a tie; their codes are fine enough for the budget.
+  for (const char *Codes : {" scores <i16, scale = 1.0e-05 : f32, zero_point = 0>",
+                            " probabilities <ui16, scale = 1.52590219e-05 : f32, zero_point = 0>"}) {
+    Attention Case{4, 2, 16};
+    Case.Budget = "codes";
+    Case.Codes = Codes;
+    runAttention(Case);
+  }
+}
+
+TEST(Append, ThroughCodes) {
+  std::string Text = llvm::formatv(R"(
+    !cache = !qopt.kv_cache<2x20, capacity = 40, key = f32, value = f32>
+    qkernel.kernel @k(%cache: !cache, %k: tensor<?x?x2x20xf32> {0}, %v: tensor<?x?x2x20xf32> {0}, %past: tensor<?xi64> {1}, %q: tensor<?x?x4x20xf32> {2})
+        -> (!cache, tensor<?x?x4x20xf32>) attributes {{kind = "append", {3}} {{
+      %s = qopt.constant dense<0.25> : tensor<f32>
+      %z = qopt.constant dense<128> : tensor<ui8>
+      %p = qopt.positions %past tokens affine_map<()[s0, s1] -> (s1)> : tensor<?xi64> -> tensor<?x?xi64>
+      %rk = qopt.rotary %k at %p frequencies [1.0, 0.5, 0.25, 0.1] : tensor<?x?x2x20xf32>, tensor<?x?xi64>
+      %ck = qopt.quantize %rk, %s, %z : tensor<?x?x2x20xf32>, tensor<f32>, tensor<ui8>
+      %dk = qopt.dequantize %ck, %s, %z : tensor<?x?x2x20xui8>, tensor<f32>, tensor<ui8>
+      %cv = qopt.quantize %v, %s, %z : tensor<?x?x2x20xf32>, tensor<f32>, tensor<ui8>
+      %dv = qopt.dequantize %cv, %s, %z : tensor<?x?x2x20xui8>, tensor<f32>, tensor<ui8>
+      %rq = qopt.rotary %q at %p frequencies [1.0, 0.5, 0.25, 0.1] : tensor<?x?x4x20xf32>, tensor<?x?xi64>
+      %cq = qopt.quantize %rq, %s, %z : tensor<?x?x4x20xf32>, tensor<f32>, tensor<ui8>
+      %dq = qopt.dequantize %cq, %s, %z : tensor<?x?x4x20xui8>, tensor<f32>, tensor<ui8>
+      %c = qopt.kv_append %cache, %dk, %dv at %past : !cache, tensor<?x?x2x20xf32>, tensor<?x?x2x20xf32>, tensor<?xi64>
+      qkernel.yield %c, %dq : !cache, tensor<?x?x4x20xf32>
+    })",
+                                   dims("s0, s1, 2, 20"), PerRow, dims("s0, s1, 4, 20"), Symbols);
+  for (int64_t Tokens : {1, 7}) {
+    KernelTester Tester(Text, {2, Tokens});
+    Tester.filledCache(0, {13, 30}).integers(3, {13, 30}).budget("append", "f32").run();
+    Tester.expectCpuLowering("append");
+  }
+}
+
 TEST(Append, RotaryKeysAndQueries) {
   for (const char *Form : {"", " interleaved true"})
     for (const char *Stored : {"f32", "f16"}) {
@@ -132,7 +172,8 @@ TEST(Append, RotaryAlone) {
 
 TEST(Gather, Tables) {
   for (const char *Table : {"f32", "f16", "bf16", "!qopt.packed<i8, group = 0, scale = f16>",
-                            "!qopt.packed<i4, group = 32, scale = f16, asymmetric>"})
+                            "!qopt.packed<i4, group = 32, scale = f16, asymmetric>",
+                            "!qopt.packed<i2, group = 16, scale = f32, asymmetric = f32>"})
     for (bool CastToHalf : {false, true}) {
       bool IsStored = Table[0] == '!';
       std::string Element = IsStored ? "f32" : Table;

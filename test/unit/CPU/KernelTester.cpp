@@ -86,6 +86,13 @@ SmallVector<int64_t> KernelTester::staticShape(unsigned Argument) {
   return Shape;
 }
 
+/// A zero point as its type holds it: a code, or a float.
+static double roundZeroPoint(StoredTypeInterface Stored, double Number) {
+  if (auto Float = dyn_cast<FloatType>(Stored.getZeroPointType()))
+    return roundToFloat(Float, Number);
+  return std::clamp<double>(std::nearbyint(Number), Stored.getCodeMin(), Stored.getCodeMax());
+}
+
 ReferenceValue KernelTester::randomInput(Type Ty, unsigned Argument) {
   std::uniform_real_distribution<double> Uniform(-1, 1);
   if (auto Cache = dyn_cast<KVCacheType>(Ty)) {
@@ -108,7 +115,8 @@ ReferenceValue KernelTester::randomInput(Type Ty, unsigned Argument) {
       for (int64_t Group = 0; Group < Result.getNumGroups(); ++Group) {
         Result.setScale(Row, Group, Uniform(Random) / Stored.getCodeMax());
         if (Stored.hasZeroPoint())
-          Result.setZeroPoint(Row, Group, Codes(Random));
+          Result.setZeroPoint(Row, Group,
+                              roundZeroPoint(Stored, double(Codes(Random)) + Uniform(Random)));
       }
     return Result;
   }
@@ -215,7 +223,7 @@ static double decode(Type Element, const char *Bytes) {
     return Number.convertToDouble();
   }
   unsigned Width = Element.isInteger(1) ? 8 : Element.getIntOrFloatBitWidth();
-  return llvm::SignExtend64(Bits, Width);
+  return Element.isUnsignedInteger() ? double(Bits) : double(llvm::SignExtend64(Bits, Width));
 }
 
 std::vector<GuardedBuffer> KernelTester::makeBuffers() {

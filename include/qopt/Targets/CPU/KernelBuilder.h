@@ -24,6 +24,7 @@ using codegen::getElementBytes;
 using codegen::getElementType;
 using codegen::isArgumentOrConstant;
 using codegen::isElementwise;
+using codegen::skipCoding;
 using codegen::skipReshapes;
 
 /// Lanes of a vector, and rows of a panel of weights.

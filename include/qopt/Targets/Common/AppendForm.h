@@ -6,10 +6,11 @@
 
 namespace qopt::codegen {
 
-/// A tensor [batch, tokens, heads, size] that is turned, or passes.
+/// A tensor [batch, tokens, heads, size] that is turned, or passes, and may go through codes then.
 struct Stream {
   mlir::Value Source;
   RotaryOp Rotary;
+  llvm::SmallVector<mlir::Operation *, 2> Coding;
 };
 
 /// New keys and values, and rotary embeddings of them and of what is yielded.

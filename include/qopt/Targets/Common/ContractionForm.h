@@ -23,6 +23,8 @@ struct ContractionForm {
   mlir::Value Source;
   TakeLastOp TakeLast;
   mlir::Operation *Norm = nullptr;
+  /// What the numbers go through as codes after that, in order.
+  llvm::SmallVector<mlir::Operation *, 2> Coding;
   /// The shared operand of the linears.
   mlir::Value Input;
   int64_t Inputs = 0;

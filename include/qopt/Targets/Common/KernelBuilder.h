@@ -183,10 +183,16 @@ public:
   /// A small table in the module's read-only data.
   Value constantTable(mlir::ElementsAttr Elements);
 
+  /// What a computed number reads as after it was stored as an element.
+  Value rounded(Value Computed, mlir::Type Element) {
+    return widen(narrow(Computed, Element), Element);
+  }
+
   /// Reads an integer of 32 or 64 bits as i64.
   Value loadIndex(Value Pointer, Value Index, mlir::Type Element);
 
-  /// The type that an element is computed in.
+  /// The type that an element is computed in; unsigned integers of less than 64 bits in a wider
+  /// one.
   mlir::Type getComputeType(mlir::Type Element);
 
   /// One number of a weight that does not lie plainly, by its indices; null after a diagnostic.
@@ -205,6 +211,11 @@ protected:
   /// Between what memory holds and what is computed with.
   virtual Value widen(Value Stored, mlir::Type Element) = 0;
   virtual Value narrow(Value Computed, mlir::Type Element) = 0;
+  /// The same three for integers, alike on every target: booleans are bytes, and memory knows no
+  /// signs.
+  mlir::Type getMemoryInteger(mlir::Type Element);
+  Value widenInteger(Value Stored, mlir::Type Element);
+  Value narrowInteger(Value Computed, mlir::Type Element);
 
   Value likeConstant(Value Like, double Number);
   /// `Element` in as many lanes as `Like` has.
@@ -231,6 +242,17 @@ mlir::FailureOr<mlir::Value> emitElementwise(KernelBuilder &Builder, mlir::Opera
 mlir::FailureOr<mlir::Value> emitElementwiseTree(KernelBuilder &Builder, mlir::Value Of,
                                                  llvm::DenseMap<mlir::Value, mlir::Value> &Known,
                                                  llvm::function_ref<mlir::Value(mlir::Value)> Leaf);
+
+/// What f32 numbers read as after they went through codes.
+mlir::Value emitRequantized(KernelBuilder &Builder, QuantizationAttr By, mlir::Value X);
+
+/// Follows a value back through codes: quantize and dequantize with single numbers that are
+/// constant. `Ops` gets them in the order in which they apply.
+mlir::Value skipCoding(mlir::Value Value, llvm::SmallVectorImpl<mlir::Operation *> &Ops);
+
+/// f32 numbers, one or a vector, after they went through the codes of such operations.
+mlir::Value emitCoding(KernelBuilder &Builder, llvm::ArrayRef<mlir::Operation *> Ops,
+                       mlir::Value X);
 
 /// Whether `emitElementwise` knows the operation.
 bool isElementwise(mlir::Operation *Op);

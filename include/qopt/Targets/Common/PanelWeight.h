@@ -22,6 +22,9 @@ public:
   /// 4-bit codes lie in words of 8 inputs, others in bytes.
   bool isNibbles() const { return Stored && Stored.getCodeBits() <= 4; }
   bool hasZeroPoint() const { return Stored && Stored.hasZeroPoint(); }
+  /// Whether zero points are floats; else they are codes, a byte each.
+  bool hasFloatZeroPoint() const;
+  int64_t getZeroPointBytes() const;
   /// Inputs that share a scale; all of them for floats.
   int64_t getGroup() const { return Group; }
   int64_t getGroups() const { return Group ? llvm::divideCeil(Inputs, Group) : 0; }

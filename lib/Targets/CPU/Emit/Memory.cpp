@@ -73,9 +73,7 @@ static Value narrowBrainBits(KernelBuilder &B, Value Number) {
 Type KernelBuilder::getMemoryType(Type Element) {
   if (Element.isBF16() || (Element.isF16() && !Target.HasF16C))
     return getI16Type();
-  if (Element.isInteger(1))
-    return getI8Type();
-  return Element;
+  return isa<IntegerType>(Element) ? getMemoryInteger(Element) : Element;
 }
 
 Value KernelBuilder::widen(Value Stored, Type Element) {
@@ -87,9 +85,7 @@ Value KernelBuilder::widen(Value Stored, Type Element) {
       return widenHalfBits(*this, Bits);
     return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
   }
-  if (Element.isInteger(1))
-    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, Stored, likeConstant(Stored, 0));
-  return Stored;
+  return isa<IntegerType>(Element) ? widenInteger(Stored, Element) : Stored;
 }
 
 Value KernelBuilder::narrow(Value Computed, Type Element) {
@@ -100,9 +96,7 @@ Value KernelBuilder::narrow(Value Computed, Type Element) {
         Element.isF16() ? narrowHalfBits(*this, Computed) : narrowBrainBits(*this, Computed);
     return arith::TruncIOp::create(*this, withLanesOf(Computed, getI16Type()), Bits);
   }
-  if (Element.isInteger(1))
-    return arith::ExtUIOp::create(*this, withLanesOf(Computed, getI8Type()), Computed);
-  return Computed;
+  return isa<IntegerType>(Element) ? narrowInteger(Computed, Element) : Computed;
 }
 
 //===- Parts of vectors -----------------------------------------------------------------------===//

@@ -28,7 +28,7 @@ AffineExpr PanelContraction::getItems(const KernelInfo &Info) const {
 }
 
 bool PanelContraction::stagesSingleRow() const {
-  return Norm || TakeLast || !cpu::getElementType(Source).isF32();
+  return Norm || TakeLast || !Coding.empty() || !cpu::getElementType(Source).isF32();
 }
 
 int64_t cpu::getBlockInputs(const PanelWeight &Weight) {

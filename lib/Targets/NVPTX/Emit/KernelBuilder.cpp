@@ -128,7 +128,7 @@ Value KernelBuilder::loadWeight(Value Weight, ArrayRef<Value> At) {
 Type KernelBuilder::getMemoryType(Type Element) {
   if (Element.isBF16())
     return getI16Type();
-  return Element.isInteger(1) ? getI8Type() : Element;
+  return isa<IntegerType>(Element) ? getMemoryInteger(Element) : Element;
 }
 
 Value KernelBuilder::widen(Value Stored, Type Element) {
@@ -139,9 +139,7 @@ Value KernelBuilder::widen(Value Stored, Type Element) {
     Value Bits = arith::ExtUIOp::create(*this, withLanesOf(Stored, getI32Type()), Stored);
     return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
   }
-  if (Element.isInteger(1))
-    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, Stored, likeConstant(Stored, 0));
-  return Stored;
+  return isa<IntegerType>(Element) ? widenInteger(Stored, Element) : Stored;
 }
 
 Value KernelBuilder::narrow(Value Computed, Type Element) {
@@ -150,7 +148,5 @@ Value KernelBuilder::narrow(Value Computed, Type Element) {
   if (Element.isBF16())
     return bitcast(arith::TruncFOp::create(*this, withLanesOf(Computed, Element), Computed),
                    getI16Type());
-  if (Element.isInteger(1))
-    return arith::ExtUIOp::create(*this, withLanesOf(Computed, getI8Type()), Computed);
-  return Computed;
+  return isa<IntegerType>(Element) ? narrowInteger(Computed, Element) : Computed;
 }

@@ -1,6 +1,7 @@
 #include "PanelSums.h"
 
 #include "qopt/Targets/Common/ElementReader.h"
+#include "qopt/Targets/Common/PanelWeight.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -16,6 +17,11 @@ bool nvptx::haveWeightsInPanels(const KernelInfo &Info, const ContractionForm &F
       auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout);
       if (Layout && (!Panels || Panels.getRows() != PanelRows)) {
         Reason = "a weight does not lie in panels of 32 rows";
+        return false;
+      }
+      if (codegen::PanelWeight(cast<RankedTensorType>(Linear.getWeight().getType()), PanelRows)
+              .hasFloatZeroPoint()) {
+        Reason = "a weight has zero points that are floats";
         return false;
       }
     }

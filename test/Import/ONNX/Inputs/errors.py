@@ -67,6 +67,49 @@ expect("control-flow", model([h.make_node("If", ["c"], ["y"], name="branch", the
        UNSUPPORTED, "If 'branch'")
 expect("names-are-escaped", simple("Evil\nop\x1b[31m"), UNSUPPORTED, "Evil\\x0Aop\\x1B[31m")
 
+
+# Codes
+def nbits(name, code, *messages, shape=(5, 2, 16), scales=(5, 2), zeros=None, groups=None, bits=4, block=32, **attributes):
+    inits = {"codes": np.zeros(shape, np.uint8), "s": np.ones(scales, np.float32)}
+    names = ["x", "codes", "s", "", ""]
+    if zeros is not None:
+        inits["z"], names[3] = zeros, "z"
+    if groups is not None:
+        inits["g"], names[4] = groups, "g"
+    nodes = [h.make_node("MatMulNBits", names, ["y"], name="make_y", domain=MICROSOFT, K=60, N=5, bits=bits, block_size=block, **attributes)]
+    expect(name, model(nodes, ["x: f32[n, 60]"], ["y"], constants(**inits)), code, "MatMulNBits 'make_y'", *messages)
+
+
+nbits("nbits-prepacked", UNSUPPORTED, "attribute 'weight_prepacked' = 1 is not supported", weight_prepacked=1)
+nbits("nbits-bits", UNSUPPORTED, "codes of 3 bits are not supported", bits=3)
+nbits("nbits-codes", BAD_INPUT, "expected bytes [5, 2, 16]", shape=(5, 2, 32))
+nbits("nbits-scales", BAD_INPUT, "scales have 5 elements, expected 10", scales=(5,))
+nbits("nbits-zeros", BAD_INPUT, "zero points have 10 elements, expected 5", zeros=np.zeros((5, 2), np.uint8))
+nbits("nbits-zeros-type", BAD_INPUT, "zero points have type", zeros=np.zeros((5, 2), np.int8))
+nbits("nbits-groups", BAD_INPUT, "group 2 is out of range for 2 blocks", groups=np.full(60, 2, np.int32))
+nbits("nbits-level", BAD_INPUT, "accuracy_level is 9, expected 0 to 4", accuracy_level=9)
+nbits("nbits-block", BAD_INPUT, "block_size = 0", block=0)
+
+
+def dequantize(name, code, *messages, scales=np.ones((), np.float32), tensor=None, **attributes):
+    tensor = tensor or h.make_tensor("q", T.INT8, (4, 6), np.zeros(24, np.int8).tobytes(), raw=True)
+    proto = model([node("DequantizeLinear", "q s", "w", **attributes), node("MatMul", "x w", "y")], X, ["y"], constants(s=scales), opset=25)
+    proto.graph.initializer.append(tensor)
+    expect(name, proto, code, "DequantizeLinear 'make_w'", *messages)
+
+
+dequantize("codes-float8", UNSUPPORTED, "codes of type f8E4M3FN are not supported", tensor=h.make_tensor("q", T.FLOAT8E4M3FN, (4, 6), bytes(24), raw=True))
+dequantize("codes-float4", UNSUPPORTED, "codes of type f4E2M1FN are not supported", tensor=h.make_tensor("q", T.FLOAT4E2M1, (4, 6), bytes(12), raw=True))
+dequantize("codes-axis", BAD_INPUT, "an axis and its scales", scales=np.ones(5, np.float32))
+dequantize("codes-blocks", BAD_INPUT, "needs a block_size", scales=np.ones((2, 6), np.float32))
+dequantize("codes-block-count", BAD_INPUT, "blocks and their scales", scales=np.ones((3, 6), np.float32), axis=0, block_size=2)
+expect("codes-saturate", simple("QuantizeLinear", "x s", inits={"s": np.float32(1)}, saturate=0), UNSUPPORTED, "attribute 'saturate' = 0 is not supported")
+expect("codes-blocks-of-values", simple("QuantizeLinear", "x s", inits={"s": np.ones((3, 2), np.float32)}, graph_inputs=["x: f32[3, 4]"], axis=1, block_size=2),
+       UNSUPPORTED, "a value in blocks of 2 is not supported")
+expect("codes-precision", simple("QuantizeLinear", "x s", inits={"s": np.float32(1)}, opset=23, precision=10), UNSUPPORTED, "a precision of ONNX type number 10")
+expect("gather-blocks", simple("GatherBlockQuantized", "q i s", inits={"q": np.zeros((4, 16), np.uint8), "i": np.zeros(2, np.int64), "s": np.ones((4, 1), np.float32)},
+                               domain=MICROSOFT, block_size=32), UNSUPPORTED, "GatherBlockQuantized 'make_y'", "the operator is not supported")
+
 # Graphs
 expect("undefined", simple("Relu", "nothing"), BAD_INPUT, "reads 'nothing', which nothing before it defines")
 expect("undefined-output", model([node("Relu", "x", "y")], X, ["y", "z"]), BAD_INPUT, "output 'z': nothing defines it")

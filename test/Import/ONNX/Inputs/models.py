@@ -10,7 +10,8 @@ from onnx import TensorProto as T
 from onnx import helper as h
 from onnx import numpy_helper
 
-TYPES = {"f32": T.FLOAT, "f16": T.FLOAT16, "f64": T.DOUBLE, "i64": T.INT64, "i32": T.INT32, "i1": T.BOOL}
+TYPES = {"f32": T.FLOAT, "f16": T.FLOAT16, "f64": T.DOUBLE, "i64": T.INT64, "i32": T.INT32, "i1": T.BOOL, "i8": T.INT8, "u8": T.UINT8,
+         "i16": T.INT16, "u16": T.UINT16}
 MICROSOFT = "com.microsoft"
 
 

@@ -188,6 +188,27 @@ add("weights-are-folded", model(
     ["x: f32[n, 8]"], ["y", "z", "u"], constants(w=f(6, 8), w3=f(2, 8), sizes=np.array([2, 4]))), {"x": f(3, 8)})
 
 
+
+# Codes of values: ties, both ends, one scale or one for each channel
+NUMBERS = np.array([[0, 0.25, 0.75, -0.25], [63.5, 64.2, -64.1, -70], [1e6, -1e6, 0.6, 1.2]], np.float32)
+for zero in (np.uint8(7), np.int8(-3), np.uint16(300), np.int16(-2)):
+    one("QuantizeLinear", ["x: f32[n, 4]"], [NUMBERS], init={"s": np.float32(0.5), "z": zero})
+    one("DequantizeLinear", [f"x: {zero.dtype.kind}{8 * zero.itemsize}[n, 4]"], [np.arange(12).reshape(3, 4).astype(zero.dtype)], init={"s": np.float32(0.3), "z": zero})
+    add(f"codes-there-and-back-{zero.dtype}", model([node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "y")],
+                                                   ["x: f32[n, 4]"], ["y"], constants(s=np.float32(0.25), z=zero)), {"x": NUMBERS})
+one("QuantizeLinear", ["x: f32[n, 4]"], [NUMBERS], init={"s": np.float32(0.5)})
+one("QuantizeLinear", ["x: f32[n, 4]"], [NUMBERS], init={"s": np.float32(0.5)}, output_dtype=3)
+one("QuantizeLinear", ["x: f32[n, 4, 2]"], [f(3, 4, 2)], init={"s": f(4, low=0.01, high=0.1), "z": np.array([0, 1, 2, 255], np.uint8)})
+one("QuantizeLinear", ["x: f32[n, 4]"], [f(3, 4)], init={"s": f(4, low=0.01, high=0.1), "z": np.array([0, 1, -2, 5], np.int8)}, axis=-1)
+one("DequantizeLinear", ["x: i32[n, 4]"], [np.arange(12, dtype=np.int32).reshape(3, 4)], init={"s": f(4)}, axis=1)
+one("QuantizeLinear", ["x: f32[n, 4]"], [NUMBERS], init={"s": np.float32(0.5), "z": np.uint8(7)}, domain=MICROSOFT)
+add("codes-of-constants", model([node("QuantizeLinear", "w s z", "q", axis=1), node("DequantizeLinear", "q s z", "d", axis=1), node("MatMul", "x d", "y")],
+                                ["x: f32[n, 8]"], ["y"], constants(w=f(8, 6), s=f(6, low=0.01, high=0.1), z=np.zeros(6, np.int8))), {"x": f(3, 8)})
+add("codes-of-a-table", model([node("Gather", "q i", "g"), node("DequantizeLinear", "g s z", "y")], ["i: i64[n]"], ["y"],
+                              constants(q=rng.integers(-128, 128, (9, 80)).astype(np.int8), s=np.float32(0.1), z=np.int8(3))), {"i": np.array([3, 0, 8])})
+add("codes-of-a-bias", model([node("DequantizeLinear", "q s", "b", axis=0), node("Add", "x b", "y")], ["x: f32[n, 6]"], ["y"],
+                             constants(q=rng.integers(-9999, 9999, 6).astype(np.int32), s=f(6))), {"x": f(3, 6)})
+
 # Attention
 def tables(length, pairs, base=10000.0):
     angles = np.arange(length)[:, None] * base ** (-np.arange(pairs) / pairs)[None]
