@@ -1,6 +1,7 @@
 """How the tests below this folder are run: `ninja check-qopt`, or lit on a file or folder of build/test."""
 
 import os
+import shutil
 import sys
 
 import lit.formats
@@ -45,6 +46,10 @@ elif config.has_compiler and os.environ.get("QOPT_CI"):
     lit_config.fatal("there is no ptxas, and this is a run that must not skip its tests: pip install -r python/requirements.txt")
 if os.path.isdir(shared_models):
     config.available_features.add("shared-models")
+if shutil.which("qemu-x86_64"):
+    config.available_features.add("qemu-user")
+elif config.has_compiler and os.environ.get("QOPT_CI"):
+    lit_config.fatal("there is no qemu-x86_64, and this is a run that must not skip its tests: apt-get install qemu-user")
 if sys.platform == "linux":
     with open("/proc/cpuinfo") as f:
         flags = next((line.split(":")[1].split() for line in f if line.startswith("flags")), [])

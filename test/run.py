@@ -8,6 +8,7 @@ import glob
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,8 @@ def main():
     skipped = [t for t in tests if t["code"] in SKIPPED]
     failed = len(tests) - passed - len(skipped)
     for test in skipped:
-        print(f"skipped: {test['name']}")
+        reason = re.search(r"unavailable features: (.*)", test.get("output", ""))
+        print(f"skipped: {test['name']}" + (f" (there is no {reason[1]})" if reason else ""))
     print(f"{passed} passed, {failed} failed" + (f", {len(skipped)} skipped" if skipped else ""))
     return 1 if failed or status or not passed else 0
 

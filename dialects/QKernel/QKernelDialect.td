@@ -20,7 +20,8 @@ def QKernel_Dialect : Dialect {
     chooses how to compute them. A program is a function whose body is a list of launches.
   }];
   let useDefaultAttributePrinterParser = 1;
-  let dependentDialects = ["::qopt::QOptDialect"];
+  let dependentDialects = ["::qopt::QOptDialect", "::mlir::arith::ArithDialect"];
+  let hasConstantMaterializer = 1;
   let extraClassDeclaration = [{
     void registerAttributes();
     /// Name of the kernel argument attribute that holds the layout of a weight.

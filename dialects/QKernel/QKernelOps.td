@@ -10,6 +10,7 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/CallInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class QKernel_Op<string mnemonic, list<Trait> traits = []> : Op<QKernel_Dialect, mnemonic, traits>;
@@ -58,6 +59,24 @@ def QKernel_LaunchOp : QKernel_Op<"launch", [Pure, DeclareOpInterfaceMethods<Sym
   let results = (outs Variadic<AnyType>:$outputs);
   let assemblyFormat = "$kernel $label `(` $operands `)` (`arena` $arena^)? attr-dict `:` functional-type($operands, $outputs)";
   let hasVerifier = 1;
+}
+
+def QKernel_Dot4Op : QKernel_Op<"dot4", [Pure, AllTypesMatch<["accumulator", "result"]>, AllTypesMatch<["lhs", "rhs"]>]> {
+  let summary = "Adds sums of four products of bytes to 32-bit lanes";
+  let description = [{
+    Lane i of the result is `accumulator[i] + lhs[4i] * rhs[4i] + … + lhs[4i + 3] * rhs[4i + 3]`, exact modulo 2^32: no product and no sum saturates. Bytes are signed; those of
+    `lhs` are unsigned with `unsigned`. The one operation of code that machines do in their own ways, so it stays as it is until a target writes for one instruction set.
+
+    ```mlir
+    %sum = qkernel.dot4 %acc, %a, %b : vector<16xi32>, vector<64xi8>
+    %sum = qkernel.dot4 %acc, %a, %b unsigned : vector<16xi32>, vector<64xi8>
+    ```
+  }];
+  let arguments = (ins VectorOfRankAndType<[1], [I32]>:$accumulator, VectorOfRankAndType<[1], [I8]>:$lhs, VectorOfRankAndType<[1], [I8]>:$rhs, UnitAttr:$is_unsigned);
+  let results = (outs VectorOfRankAndType<[1], [I32]>:$result);
+  let assemblyFormat = "$accumulator `,` $lhs `,` $rhs (`unsigned` $is_unsigned^)? attr-dict `:` type($result) `,` type($lhs)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 #endif

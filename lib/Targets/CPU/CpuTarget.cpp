@@ -101,13 +101,21 @@ LogicalResult CpuTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
   auto Lowering = Lowerings.choose(*Info, "CPU");
   if (failed(Lowering))
     return failure();
-  for (const Isa &Isa : Isas) {
+  SmallVector<KernelVariant> &Variants = Result.Variants[Kernel.getSymName()];
+  bool Multiplies = false;
+  for (const Isa &Isa : llvm::reverse(Isas)) {
+    if (Isa.HasDot && !Multiplies && !Variants.empty()) {
+      Variants.insert(Variants.begin(), {Isa.Name.str(), Variants.front().Symbol});
+      continue;
+    }
     std::string Symbol = (Kernel.getSymName() + "_" + Isa.Name).str();
     LLVM::LLVMFuncOp Function = createKernelFunction(Code, Isa, Symbol);
     KernelBuilder Builder(*Info, Isa, Function);
     if (failed((*Lowering)->emit(Builder)))
       return failure();
-    Result.Variants[Kernel.getSymName()].push_back({Isa.Name.str(), Symbol});
+    Multiplies |=
+        Function.walk([](qkernel::Dot4Op) { return WalkResult::interrupt(); }).wasInterrupted();
+    Variants.insert(Variants.begin(), {Isa.Name.str(), Symbol});
   }
   return success();
 }
@@ -119,7 +127,9 @@ int64_t CpuTarget::estimateCodeBytes(ModuleOp Module) const {
   for (auto Kernel : Module.getOps<qkernel::KernelOp>())
     for (Operation &Op : Kernel.getBody().front().without_terminator())
       Bytes += isa<LinearOp>(Op) ? ProductBytes : OtherBytes;
-  return Bytes * int64_t(Isas.size());
+  // Products of bytes, for which there would be one version more, are not among them.
+  return Bytes *
+         std::max<int64_t>(1, llvm::count_if(Isas, [](const Isa &Each) { return !Each.HasDot; }));
 }
 
 FailureOr<CompiledModule> CpuTarget::compile(ModuleOp Module, StringRef) const {

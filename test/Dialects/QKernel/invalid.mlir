@@ -57,3 +57,11 @@ func.func @f(%x: tensor<4xf32>) {
   %0 = qkernel.launch @k "node"(%x) arena [0, 64] : (tensor<4xf32>) -> tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @f(%acc: vector<16xi32>, %a: vector<32xi8>) {
+  // expected-error @+1 {{takes four bytes for each of 16 lanes, found 'vector<32xi8>'}}
+  %0 = qkernel.dot4 %acc, %a, %a : vector<16xi32>, vector<32xi8>
+  return
+}

@@ -35,4 +35,13 @@ module attributes {qopt.symbols = [#qopt.symbol<"tokens", 1 to 64>]} {
     %b = qkernel.launch @contraction_0 "head"(%x, %w) arena [-1] : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
     return %b : tensor<?x16xf32>
   }
+
+  // CHECK-LABEL: func.func @dot
+  func.func @dot(%acc: vector<16xi32>, %a: vector<64xi8>, %b: vector<64xi8>) -> vector<16xi32> {
+    // CHECK: qkernel.dot4 %{{.*}}, %{{.*}}, %{{.*}} : vector<16xi32>, vector<64xi8>
+    %0 = qkernel.dot4 %acc, %a, %b : vector<16xi32>, vector<64xi8>
+    // CHECK: qkernel.dot4 %{{.*}}, %{{.*}}, %{{.*}} unsigned : vector<16xi32>, vector<64xi8>
+    %1 = qkernel.dot4 %0, %a, %b unsigned : vector<16xi32>, vector<64xi8>
+    return %1 : vector<16xi32>
+  }
 }

@@ -73,7 +73,8 @@ def isas():
     with open("/proc/cpuinfo") as file:
         flags = next((line.split(":")[1].split() for line in file if line.startswith("flags")), [])
     avx2 = ("avx2", "fma", "f16c", "bmi2")
-    needs = {"generic": (), "avx2": avx2, "avx512": (*avx2, "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd")}
+    avx512 = (*avx2, "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd")
+    needs = {"generic": (), "avx2": avx2, "avx512": avx512, "avx512vnni": (*avx512, "avx512_vnni")}
     return [isa for isa, words in needs.items() if all(word in flags for word in words)]
 
 

@@ -1,6 +1,8 @@
 // Kernels on this processor: as a whole, and again in pieces of every size, which must give the
 // same bytes. Every buffer ends where a page begins that may not be touched, and scratch starts as
 // NaN.
+#include "CpuMachine.h"
+
 #include "KernelTester.h"
 
 #include "qopt/Targets/CPU.h"
@@ -62,14 +64,18 @@ void CpuMachine::load(const CompiledModule &Compiled) {
   ASSERT_TRUE(Library) << dlerror();
 }
 
-bool CpuMachine::canRun(const KernelVariant &Variant) const {
-  if (Variant.Isa == "avx512")
+bool qopt::test::hasIsa(llvm::StringRef Name) {
+  if (Name == "avx512vnni")
+    return hasIsa("avx512") && __builtin_cpu_supports("avx512vnni");
+  if (Name == "avx512")
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (Variant.Isa == "avx2")
+  if (Name == "avx2")
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return true;
 }
+
+bool CpuMachine::canRun(const KernelVariant &Variant) const { return hasIsa(Variant.Isa); }
 
 std::vector<GuardedBuffer> CpuMachine::runPieces(const Call &Call, int64_t Piece,
                                                  std::vector<GuardedBuffer> Buffers) {

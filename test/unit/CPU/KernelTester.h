@@ -101,6 +101,8 @@ public:
   void run();
   /// After `run`: checks the lowering that took the kernel, on the CPU, where tests know its name.
   void expectCpuLowering(llvm::StringRef Name) const;
+  /// How often code ran, for all versions and values of the symbols.
+  int getRuns() const { return Runs; }
 
 private:
   using CacheBody = llvm::function_ref<void(int64_t Row, int64_t Position, int64_t Head,
@@ -133,6 +135,7 @@ private:
   std::mt19937 Random{42};
   std::string Lowering;
   std::unique_ptr<TestMachine> Machine;
+  int Runs = 0;
 };
 
 } // namespace qopt::test

@@ -16,6 +16,9 @@ struct Isa {
   llvm::StringLiteral Features, TuneCpu;
   unsigned VectorBits;
   bool HasF16C;
+  /// Whether it multiplies bytes (qkernel.dot4). Kernels without such products are the same code as
+  /// for the instruction set after it.
+  bool HasDot;
 
   bool isAvx512() const { return VectorBits == 512; }
   bool isAvx2() const { return VectorBits == 256; }

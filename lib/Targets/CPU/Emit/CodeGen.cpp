@@ -4,6 +4,7 @@
 // not reach the output), and linking is done by lld as a library.
 #include "CodeGen.h"
 
+#include "LowerDot4.h"
 #include "qopt/Base/Interrupts.h"
 #include "qopt/Targets/Common/LLVMPipeline.h"
 
@@ -143,7 +144,7 @@ static FailureOr<std::string> link(ModuleOp Module, StringRef Object) {
 }
 
 FailureOr<std::string> cpu::compileToSharedObject(ModuleOp Module) {
-  if (failed(codegen::lowerToLLVMDialect(Module)))
+  if (failed(lowerDot4(Module)) || failed(codegen::lowerToLLVMDialect(Module)))
     return failure();
   std::string Error;
   std::unique_ptr<llvm::TargetMachine> Machine = createTargetMachine(Error);
