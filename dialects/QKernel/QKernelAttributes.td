@@ -31,4 +31,14 @@ def QKernel_PanelLayoutAttr : QKernel_Attr<"PanelLayout", "panels", [DeclareAttr
   let assemblyFormat = "`<` $rows `>`";
 }
 
+def QKernel_WordPanelLayoutAttr : QKernel_Attr<"WordPanelLayout", "word_panels", [DeclareAttrInterfaceMethods<QKernel_WeightLayoutInterface>]> {
+  let summary = "Panels of rows whose 8-bit codes lie in words of four inputs";
+  let description = [{
+    For products of bytes (`qkernel.dot4`): a matrix `[N, K]` of 8-bit codes without zero points, one scale per row, in panels of `rows` outputs; the last panel is padded with rows of zeros.
+    Within a panel `[ceil(K / 4)][rows]` words of 32 bits, byte j of a word being input 4i + j (zero from K on), then `[rows]` scales.
+  }];
+  let parameters = (ins "int64_t":$rows);
+  let assemblyFormat = "`<` $rows `>`";
+}
+
 #endif

@@ -83,6 +83,16 @@ int64_t PanelLayoutAttr::getByteSize(RankedTensorType Ty) const {
   return Panels * getRows() * PerRow + getParameterBytes(Ty);
 }
 
+int64_t WordPanelLayoutAttr::getParameterBytes(RankedTensorType Ty) const {
+  int64_t Panels = llvm::divideCeil(Ty.getDimSize(0), getRows());
+  return Panels * getRows() * groupOverhead(getStoredElementType(Ty));
+}
+
+int64_t WordPanelLayoutAttr::getByteSize(RankedTensorType Ty) const {
+  int64_t Panels = llvm::divideCeil(Ty.getDimSize(0), getRows());
+  return Panels * getRows() * llvm::alignTo(Ty.getDimSize(1), 4) + getParameterBytes(Ty);
+}
+
 //===- kernel ---------------------------------------------------------------------------------===//
 
 ParseResult KernelOp::parse(OpAsmParser &Parser, OperationState &Result) {

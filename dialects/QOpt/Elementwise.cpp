@@ -187,3 +187,31 @@ LogicalResult DequantizeOp::verify() {
     return failure();
   return verifyQuantization(*this, getInput(), getScale(), getZeroPoint(), rankedType(getInput()).getElementType());
 }
+
+//===- dynamic_scale --------------------------------------------------------------------------===//
+
+LogicalResult DynamicScaleOp::inferReturnTypes(MLIRContext *Context, std::optional<Location> Loc,
+                                               Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
+  SmallVector<int64_t> Shape(rankedType(Adaptor.getInput()).getShape());
+  if (Shape.empty())
+    return emitOptionalError(Loc, "scales rows, found ", Adaptor.getInput().getType());
+  Shape.back() = 1;
+  Results.push_back(RankedTensorType::get(Shape, Float32Type::get(Context)));
+  return success();
+}
+
+LogicalResult DynamicScaleOp::inferResultDims(ArrayRef<Dims> Operands,
+                                              SmallVectorImpl<Dims> &Results) {
+  Dims Rows = Operands.front();
+  Rows.back() = getAffineConstantExpr(1, getContext());
+  Results.push_back(Rows);
+  return success();
+}
+
+LogicalResult DynamicScaleOp::verify() {
+  if (!isa<FloatType>(rankedType(getInput()).getElementType()))
+    return emitOpError() << "scales rows of floats, found " << getInput().getType();
+  if (getCode().getIntOrFloatBitWidth() != 8)
+    return emitOpError() << "codes have 8 bits, found " << getCode();
+  return success();
+}

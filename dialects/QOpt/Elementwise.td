@@ -90,3 +90,21 @@ def QOpt_DequantizeOp : QOpt_ElementwiseOp<"dequantize"> {
   let assemblyFormat = "$input `,` $scale `,` $zero_point attr-dict `:` type($input) `,` type($scale) `,` type($zero_point)";
   let hasVerifier = 1;
 }
+
+def QOpt_DynamicScaleOp : QOpt_TensorOp<"dynamic_scale", [InferTypeOpAdaptor]> {
+  let summary = "The scale with which the largest magnitude of each row gets the largest code";
+  let description = [{
+    A row is the last axis, which becomes 1. The largest magnitude, divided by the largest code of `code` in f32; NaN where a row holds a NaN or an infinity, so that all of it reads as NaN.
+    With `qopt.quantize` and `qopt.dequantize` it makes codes whose scale depends on the numbers:
+
+    ```mlir
+    %s = qopt.dynamic_scale %x as i8 : tensor<?x8xf32>
+    %q = qopt.quantize %x, %s, %zero : tensor<?x8xf32>, tensor<?x1xf32>, tensor<i8>
+    %y = qopt.dequantize %q, %s, %zero : tensor<?x8xi8>, tensor<?x1xf32>, tensor<i8>
+    ```
+  }];
+  let arguments = (ins QOpt_Tensor:$input, TypeAttrOf<AnySignlessInteger>:$code);
+  let results = (outs QOpt_Tensor:$result);
+  let assemblyFormat = "$input `as` $code attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}

@@ -34,6 +34,8 @@ def QOpt_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getDimsAttrName() { return "qopt.dims"; }
     /// Name of the argument and result attribute that keeps the interface's name.
     static constexpr ::llvm::StringLiteral getNameAttrName() { return "qopt.name"; }
+    /// A contraction's attribute: the decision how its input is stored, until --qopt-quantize-activations makes it so.
+    static constexpr ::llvm::StringLiteral getInputPrecisionAttrName() { return "qopt.input_precision"; }
     void registerTypes();
     void registerAttributes();
   }];

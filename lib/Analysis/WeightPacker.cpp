@@ -113,15 +113,32 @@ std::vector<char> qopt::packCodePanel(StoredTypeInterface Type, const QuantizedR
   return Bytes.take();
 }
 
+std::vector<char> qopt::packWordPanel(StoredTypeInterface Type, const QuantizedRows &Rows,
+                                      int64_t PanelRows) {
+  int64_t Words = llvm::divideCeil(Rows.Columns, 4);
+  ByteBuilder Bytes(PanelRows * (4 * Words + 4));
+  char *Out = Bytes.grow(PanelRows * 4 * Words);
+  for (int64_t Row = 0; Row < Rows.Rows; ++Row)
+    for (int64_t Column = 0; Column < Rows.Columns; ++Column)
+      Out[(Column / 4 * PanelRows + Row) * 4 + Column % 4] =
+          char(Rows.Codes[Row * Rows.Columns + Column]);
+  for (int64_t Row = 0; Row < PanelRows; ++Row)
+    Bytes.putFloat(Type.getScaleType(), Row < Rows.Rows ? Rows.Scales[Row] : 0.0f);
+  return Bytes.take();
+}
+
 namespace {
+
+/// How the rows of a panel lie.
+enum class PanelForm { Plain, Interleaved, Words };
 
 /// Packs one weight; each panel is independent.
 class PanelPacker {
 public:
-  PanelPacker(WeightOp Weight, const WeightReader &Reader, int64_t PanelRows, bool Interleaved,
+  PanelPacker(WeightOp Weight, const WeightReader &Reader, int64_t PanelRows, PanelForm Form,
               const Scheme *Codes)
       : Name(Weight.getSymName()), Type(cast<RankedTensorType>(Weight.getType())), Reader(Reader),
-        PanelRows(PanelRows), Interleaved(Interleaved), Codes(Codes) {}
+        PanelRows(PanelRows), Form(Form), Codes(Codes) {}
 
   int64_t getPanels() const { return llvm::divideCeil(Reader.getRows(), PanelRows); }
 
@@ -131,16 +148,14 @@ public:
     if (getStoredElementType(Type) && !Codes) {
       QuantizedRows OfFile;
       Reader.readCodes(First, Rows, OfFile);
-      return packCodePanel(getStoredElementType(Type), OfFile, Interleaved ? PanelRows : Rows);
+      return packCodes(OfFile);
     }
     std::vector<float> Values(Rows * Columns);
     Reader.readRows(First, Rows, Values.data());
-    // Rows are padded to a whole panel only where they are interleaved.
-    int64_t Padded = Interleaved ? PanelRows : Rows;
     StoredTypeInterface Stored = getStoredElementType(Type);
     if (!Stored) {
-      if (Interleaved)
-        return packFloatPanel(Type.getElementType(), Values.data(), Rows, Columns, Padded);
+      if (Form == PanelForm::Interleaved)
+        return packFloatPanel(Type.getElementType(), Values.data(), Rows, Columns, PanelRows);
       ByteBuilder Bytes(Values.size() * 4);
       for (float Value : Values)
         Bytes.putFloat(Type.getElementType(), Value);
@@ -153,15 +168,23 @@ public:
     }
     QuantizedRows Quantized;
     Codes->quantizeRows(Stored, Values.data(), Rows, Columns, Quantized);
-    return packCodePanel(Stored, Quantized, Padded);
+    return packCodes(Quantized);
   }
 
 private:
+  /// Rows are padded to a whole panel only where they are interleaved.
+  std::vector<char> packCodes(const QuantizedRows &Rows) const {
+    StoredTypeInterface Stored = getStoredElementType(Type);
+    if (Form == PanelForm::Words)
+      return packWordPanel(Stored, Rows, PanelRows);
+    return packCodePanel(Stored, Rows, Form == PanelForm::Interleaved ? PanelRows : Rows.Rows);
+  }
+
   std::string Name;
   RankedTensorType Type;
   const WeightReader &Reader;
   int64_t PanelRows;
-  bool Interleaved;
+  PanelForm Form;
   /// Null where the codes are those of the file.
   const Scheme *Codes;
 };
@@ -196,8 +219,10 @@ Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
                         const PackedSink &Sink) {
   auto Ty = cast<RankedTensorType>(Weight.getType());
   auto Panels = dyn_cast<qkernel::PanelLayoutAttr>(Layout);
+  auto Words = dyn_cast<qkernel::WordPanelLayoutAttr>(Layout);
   StoredTypeInterface Stored = getStoredElementType(Ty);
-  if (!Panels && (Stored || !isa<qkernel::PlainLayoutAttr>(Layout)))
+  bool IsPacked = Panels || Words;
+  if (!IsPacked && (Stored || !isa<qkernel::PlainLayoutAttr>(Layout)))
     return makeError(StatusCode::Internal, "weight '", Weight.getSymName().str(),
                      "' has a layout that cannot be packed for its type");
   const Scheme *Codes = Stored ? Schemes.find(Weight.getScheme().value_or("")) : nullptr;
@@ -209,12 +234,16 @@ Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
   if (!Reader)
     return Reader.status();
   // Plain rows go out in pieces of about 64 KiB.
-  int64_t PanelRows = Panels ? Panels.getRows()
-                             : std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, Reader->getColumns()));
-  PanelPacker Packer(Weight, *Reader, PanelRows, bool(Panels), Codes);
+  int64_t PanelRows =
+      Panels  ? Panels.getRows()
+      : Words ? Words.getRows()
+              : std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, Reader->getColumns()));
+  PanelForm Form = Words ? PanelForm::Words : Panels ? PanelForm::Interleaved : PanelForm::Plain;
+  PanelPacker Packer(Weight, *Reader, PanelRows, Form, Codes);
   int64_t Total = Layout.getByteSize(Ty);
-  int64_t PanelBytes = Panels ? (Packer.getPanels() ? Total / Packer.getPanels() : 0)
-                              : PanelRows * Reader->getColumns() * Ty.getElementTypeBitWidth() / 8;
+  int64_t PanelBytes = IsPacked
+                           ? (Packer.getPanels() ? Total / Packer.getPanels() : 0)
+                           : PanelRows * Reader->getColumns() * Ty.getElementTypeBitWidth() / 8;
   return forEachPanel(Packer.getPanels(), Threads, [&](int64_t Panel) -> Status {
     auto Bytes = Packer.pack(Panel);
     if (!Bytes)

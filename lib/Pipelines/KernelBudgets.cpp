@@ -78,6 +78,7 @@ private:
   bool appendsHere() { return !Body.getOps<KVAppendOp>().empty(); }
   bool consider(StringRef Operation, StringRef Types);
   void considerRounding(StringRef Operation, Type To);
+  void considerCodes(Type Result);
   void visit(Operation &Op, bool AfterNorm);
 
   Block &Body;
@@ -100,6 +101,17 @@ void BudgetFinder::considerRounding(StringRef Operation, Type To) {
   std::string Types = typeName(To);
   if (!consider(Operation, Types))
     consider("elementwise", Types);
+}
+
+/// Results behind codes. A scale of each row's own fills the range of codes, so that the next one
+/// is near.
+void BudgetFinder::considerCodes(Type Result) {
+  if (!isa<FloatType>(Result))
+    consider("codes", "integers");
+  else if (!Body.getOps<DynamicScaleOp>().empty())
+    consider("linear", "bytes after a norm");
+  else
+    consider("codes", "computed");
 }
 
 /// Within a kernel, too, the reference rounds where the model does, and a target may compute wider:
@@ -128,7 +140,7 @@ artefact::ErrorBudget BudgetFinder::find(Type Result) {
     considerRounding(appendsHere() ? "append" : "elementwise", Result);
   if (llvm::any_of(Body, makesCodes)) {
     Loosest = nullptr;
-    consider("codes", isa<FloatType>(Result) ? "computed" : "integers");
+    considerCodes(Result);
   }
   if (!Loosest)
     consider("kernel", "f32");

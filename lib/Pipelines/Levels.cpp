@@ -39,9 +39,12 @@ std::optional<Level> qopt::parseLevel(StringRef Name) {
 }
 
 std::string LevelOptions::print() const {
-  return llvm::formatv("context={0} batch={1} chunk={2} weights={3} head={4} embedding={5} kv={6} scheme={7} group={8} "
-                       "asymmetric={9} requantize={10} fuse={11} target={12} keep-signature={13}",
-                       Context, Batch, Chunk, Weights, Head, Embedding, KV, Scheme, Group, Asymmetric, Requantize, Fuse, Target, KeepSignature)
+  return llvm::formatv("context={0} batch={1} chunk={2} weights={3} head={4} embedding={5} kv={6} "
+                       "scheme={7} group={8} "
+                       "asymmetric={9} requantize={10} activations={11} fuse={12} target={13} "
+                       "keep-signature={14}",
+                       Context, Batch, Chunk, Weights, Head, Embedding, KV, Scheme, Group,
+                       Asymmetric, Requantize, Activations, Fuse, Target, KeepSignature)
       .str();
 }
 
@@ -73,10 +76,12 @@ static void addQuantizedPasses(OpPassManager &Passes, const LevelOptions &Option
   Precision.Group = Options.Group;
   Precision.Asymmetric = Options.Asymmetric;
   Precision.Requantize = Options.Requantize;
+  Precision.Activations = Options.Activations;
   Precision.SchemeName = Options.Scheme;
   Precision.Reason = Options.Reason;
   Passes.addPass(createAssignPrecision(Precision));
   Passes.addPass(createQuantizeBlocks());
+  Passes.addNestedPass<func::FuncOp>(createQuantizeActivations());
 }
 
 static void addKernelPasses(OpPassManager &Passes, const LevelOptions &Options) {
@@ -134,6 +139,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   Option<int64_t> Group{*this, "group", llvm::cl::init(-1)};
   Option<bool> Asymmetric{*this, "asymmetric", llvm::cl::init(false)};
   Option<bool> Requantize{*this, "requantize", llvm::cl::init(false)};
+  Option<std::string> Activations{*this, "activations"};
   Option<bool> Fuse{*this, "fuse", llvm::cl::init(true)};
   Option<std::string> Target{*this, "target", llvm::cl::init("cpu")};
 
@@ -151,6 +157,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
     Result.Group = Group;
     Result.Asymmetric = Asymmetric;
     Result.Requantize = Requantize;
+    Result.Activations = Activations;
     Result.Fuse = Fuse;
     Result.Target = Target;
     Result.Reason = "option";

@@ -149,6 +149,26 @@ static LogicalResult evaluate(DequantizeOp Op, Frame &Frame) {
   return Frame.set(Op->getResult(0), std::move(Result));
 }
 
+static LogicalResult evaluate(DynamicScaleOp Op, Frame &Frame) {
+  const ReferenceTensor &Input = Frame.getTensor(Op.getInput());
+  SmallVector<int64_t> Shape(Input.getShape());
+  int64_t Columns = Shape.back();
+  Shape.back() = 1;
+  ReferenceTensor Result(cast<RankedTensorType>(Op.getType()).clone(Shape));
+  double Largest = getCodeRange(cast<IntegerType>(Op.getCode())).second;
+  for (int64_t Row = 0; Row < Result.getNumElements(); ++Row) {
+    double Magnitude = 0;
+    bool IsFinite = true;
+    for (int64_t Column = 0; Column < Columns; ++Column) {
+      double Number = std::fabs(Input.getFloat(Row * Columns + Column));
+      IsFinite &= std::isfinite(Number);
+      Magnitude = std::max(Magnitude, Number);
+    }
+    Result.setFloat(Row, IsFinite ? Magnitude / Largest : std::numeric_limits<double>::quiet_NaN());
+  }
+  return Frame.set(Op->getResult(0), std::move(Result));
+}
+
 namespace qopt {
 void registerElementwiseReferences(ReferenceRegistry &Registry) {
   Registry.add<UnaryOp>(evaluate);
@@ -158,5 +178,6 @@ void registerElementwiseReferences(ReferenceRegistry &Registry) {
   Registry.add<CastOp>(evaluate);
   Registry.add<QuantizeOp>(evaluate);
   Registry.add<DequantizeOp>(evaluate);
+  Registry.add<DynamicScaleOp>(evaluate);
 }
 } // namespace qopt

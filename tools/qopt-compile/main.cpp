@@ -29,6 +29,10 @@ struct Flags {
   cl::opt<bool> F16{"f16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> BF16{"bf16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> W8A16{"w8a16", cl::desc("weights in 8 bits, one scale per channel; cache in f16"), cl::cat(FormatOptions)};
+  cl::opt<bool> W8A8{
+      "w8a8",
+      cl::desc("as --w8a16, and the inputs of the blocks' matrices in 8 bits, one scale per token"),
+      cl::cat(FormatOptions)};
   cl::opt<bool> W4A16{"w4a16", cl::desc("weights of the blocks in 4 bits, groups of 32; head and embedding in 8; cache in f16"), cl::cat(FormatOptions)};
   cl::opt<std::string> GroupSize{"group-size", cl::desc("weights that share a scale: 32, 64, 128 or channel"), cl::value_desc("n"), cl::cat(FormatOptions)};
   cl::opt<bool> Symmetric{"symmetric", cl::desc("codes without zero points (the default)"), cl::cat(FormatOptions)};
@@ -87,11 +91,17 @@ static std::string internalFormat(llvm::StringRef Format) {
 
 static Result<std::string> chooseFormat() {
   std::string Chosen;
-  for (auto [Flag, Format] : {std::pair(&flags().F32, "f32"), {&flags().F16, "f16"}, {&flags().BF16, "bf16"}, {&flags().W8A16, "i8"}, {&flags().W4A16, "i4"}}) {
+  for (auto [Flag, Format] : {std::pair(&flags().F32, "f32"),
+                              {&flags().F16, "f16"},
+                              {&flags().BF16, "bf16"},
+                              {&flags().W8A16, "i8"},
+                              {&flags().W8A8, "i8"},
+                              {&flags().W4A16, "i4"}}) {
     if (!*Flag)
       continue;
     if (!Chosen.empty())
-      return makeError(StatusCode::Usage, "choose one of --f32 --f16 --bf16 --w8a16 --w4a16");
+      return makeError(StatusCode::Usage,
+                       "choose one of --f32 --f16 --bf16 --w8a16 --w8a8 --w4a16");
     Chosen = Format;
   }
   return Chosen;
@@ -142,8 +152,15 @@ static void fillLevels(LevelOptions &Levels, Mistakes &Wrong) {
   if (!Format || !Group)
     return;
   if (flags().Requantize && Format->empty())
-    note(Wrong, makeError(StatusCode::Usage, "--requantize needs a format: --f32, --f16, --bf16, --w8a16 or --w4a16"));
+    note(
+        Wrong,
+        makeError(StatusCode::Usage,
+                  "--requantize needs a format: --f32, --f16, --bf16, --w8a16, --w8a8 or --w4a16"));
+  if (flags().W8A8 && (*Group > 0 || flags().Asymmetric))
+    note(Wrong, makeError(StatusCode::Usage,
+                          "--w8a8 takes weights with one scale per channel and no zero points"));
   Levels.Weights = *Format;
+  Levels.Activations = flags().W8A8 ? "i8" : "";
   Levels.Head = internalFormat(flags().Head);
   Levels.Embedding = internalFormat(flags().Embedding);
   Levels.KV = flags().KV.empty() ? defaultKV(*Format) : flags().KV.getValue();
@@ -151,7 +168,11 @@ static void fillLevels(LevelOptions &Levels, Mistakes &Wrong) {
   Levels.Asymmetric = flags().Asymmetric;
   Levels.Requantize = flags().Requantize;
   Levels.Scheme = flags().SchemeName;
-  Levels.Reason = *Format == "i4" ? "--w4a16" : *Format == "i8" ? "--w8a16" : Format->empty() ? "option" : "--" + *Format;
+  Levels.Reason = *Format == "i4"   ? "--w4a16"
+                  : flags().W8A8    ? "--w8a8"
+                  : *Format == "i8" ? "--w8a16"
+                  : Format->empty() ? "option"
+                                    : "--" + *Format;
   Levels.Context = flags().Context;
   Levels.Batch = flags().Batch;
   Levels.Chunk = flags().Chunk;

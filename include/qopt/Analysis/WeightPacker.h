@@ -27,6 +27,9 @@ Status packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout, const 
 std::vector<char> packFloatPanel(mlir::Type Element, const float *Values, int64_t Rows, int64_t Columns,
                                  int64_t PanelRows);
 std::vector<char> packCodePanel(StoredTypeInterface Type, const QuantizedRows &Rows, int64_t PanelRows);
+/// The same in words of four 8-bit codes.
+std::vector<char> packWordPanel(StoredTypeInterface Type, const QuantizedRows &Rows,
+                                int64_t PanelRows);
 
 } // namespace qopt
 

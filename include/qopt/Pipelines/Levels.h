@@ -36,6 +36,8 @@ struct LevelOptions {
   bool Asymmetric = false;
   /// Whether a format holds for weights that the file holds as codes, too.
   bool Requantize = false;
+  /// Inputs of projections: empty or i8.
+  std::string Activations;
   // kernels
   bool Fuse = true;
   std::string Target = "cpu";

@@ -173,11 +173,26 @@ static Value joinCoding(Value Of, Operation *Reader, Partition &Parts) {
   return Of;
 }
 
+/// Joins codes whose scale depends on the numbers, and that scale, into the group of their only
+/// reader; returns the value before that, or the value itself where it is something else.
+static Value joinDynamicCoding(Value Of, Operation *Reader, Partition &Parts) {
+  auto Read = Of.getDefiningOp<DequantizeOp>();
+  auto Codes = Read ? Read.getInput().getDefiningOp<QuantizeOp>() : QuantizeOp();
+  auto Scale = Codes ? Codes.getScale().getDefiningOp<DynamicScaleOp>() : DynamicScaleOp();
+  if (!Scale || Read.getScale() != Scale.getResult() || Scale.getInput() != Codes.getInput())
+    return Of;
+  for (Operation *Op : {Read.getOperation(), Codes.getOperation(), Scale.getOperation()})
+    if (!onlyReadBy(Op, Reader, Parts) || !Parts.join(Reader, Op))
+      return {};
+  return Codes.getInput();
+}
+
 /// A norm that only one group of contractions reads runs in its prologue, and so do the choice of the last tokens and the
 /// codes that the input goes through.
 static void joinPrologues(func::FuncOp Function, Partition &Parts) {
   Function.walk([&](LinearOp Linear) {
-    Value Input = joinCoding(Linear.getInput(), Linear, Parts);
+    Value Input = joinDynamicCoding(Linear.getInput(), Linear, Parts);
+    Input = Input ? joinCoding(Input, Linear, Parts) : Input;
     Operation *Norm = Input ? Input.getDefiningOp() : nullptr;
     if (!isNorm(Norm) || !onlyReadBy(Norm, Linear, Parts) || !Parts.join(Linear, Norm))
       return;

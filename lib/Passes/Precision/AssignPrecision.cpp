@@ -27,6 +27,7 @@ private:
   bool isKept(WeightOp Weight) const { return hasStoredSources(Weight) && !Requantize; }
   void keep(WeightOp Weight);
   LogicalResult decide(WeightOp Weight, Role Role);
+  void decideInputs(WeightOp Weight, ArrayRef<UseWeightOp> Uses);
   WeightOp untie(WeightOp Weight, ArrayRef<UseWeightOp> HeadUses);
   LogicalResult decideCaches(func::FuncOp Function);
 };
@@ -115,6 +116,22 @@ LogicalResult AssignPrecisionPass::decide(WeightOp Weight, Role Role) {
   return success();
 }
 
+/// The inputs of contractions become codes where the weight has one scale per output, so that sums
+/// of products of codes are the result but for a factor.
+void AssignPrecisionPass::decideInputs(WeightOp Weight, ArrayRef<UseWeightOp> Uses) {
+  auto Decision = Weight.getPrecision();
+  auto Stored = Decision ? dyn_cast<PackedType>(Decision->getStoredType()) : PackedType();
+  if (Activations.empty() || !Stored || Stored.getCodeBits() != 8 || Stored.getGroup() != 0 ||
+      Stored.hasZeroPoint())
+    return;
+  Type Code = IntegerType::get(&getContext(), 8);
+  for (UseWeightOp Use : Uses)
+    for (Operation *User : Use->getUsers())
+      if (isa<LinearOp>(User))
+        User->setAttr(QOptDialect::getInputPrecisionAttrName(),
+                      PrecisionAttr::get(&getContext(), Code, "dynamic", Reason));
+}
+
 /// Gives the head a weight of its own with the same sources.
 WeightOp AssignPrecisionPass::untie(WeightOp Weight, ArrayRef<UseWeightOp> HeadUses) {
   OpBuilder Builder(Weight);
@@ -151,6 +168,11 @@ void AssignPrecisionPass::runOnOperation() {
                                        << "'; known: " << llvm::join(Schemes.getNames(), ", ");
     return signalPassFailure();
   }
+  if (!Activations.empty() && Activations != "i8") {
+    emitError(getOperation().getLoc())
+        << "unknown format '" << Activations << "' of activations; known: i8";
+    return signalPassFailure();
+  }
   // A use of a tied table in another role gets a use_weight of its own, so that it can be renamed.
   llvm::MapVector<WeightOp, std::map<Role, SmallVector<UseWeightOp>>> Roles;
   SymbolTable Symbols(getOperation());
@@ -183,5 +205,6 @@ void AssignPrecisionPass::runOnOperation() {
                                                : Role::Head;
     if (failed(decide(Weight, Kept)))
       return signalPassFailure();
+    decideInputs(Weight, Uses[Role::Projection]);
   }
 }

@@ -16,7 +16,7 @@ def AssignPrecision : Pass<"qopt-assign-precision", "mlir::ModuleOp"> {
     qopt.weight @layers.0.attn.q : tensor<128x128xf32> from […] precision <!qopt.packed<i4, group = 32, scale = f16>, "rtn", "w4a16">
     ```
 
-    **Needs and leaves.** Needs the `model` level. Types stay as they are; weights get `precision`, cache arguments `qopt.precision`. A table that is both embedding and head becomes two
+    **Needs and leaves.** Needs the `model` level. Types stay as they are; weights get `precision`, cache arguments `qopt.precision`, contractions whose input becomes codes `qopt.input_precision`. A table that is both embedding and head becomes two
     weights where the two are decided differently. A matrix that holds no floats, or is none, is left alone. A matrix that the file holds as codes keeps them under the scheme "file", without a
     format too, unless `requantize` is set; where no packed type holds its codes (see `#qopt.stored_source`) it keeps what they mean as floats, and the reason says so.
 
@@ -26,6 +26,7 @@ def AssignPrecision : Pass<"qopt-assign-precision", "mlir::ModuleOp"> {
     Option<"Weights", "weights", "std::string", "\"\"", "projections: f32, f16, bf16, i8 or i4; empty keeps what the file holds">,
     Option<"Head", "head", "std::string", "\"\"", "the head; empty: i8 where the projections are integers, else the same">,
     Option<"Embedding", "embedding", "std::string", "\"\"", "the embedding; empty as for the head">,
+    Option<"Activations", "activations", "std::string", "\"\"", "inputs of projections whose weights are decided as i8 per channel without zero points: i8, a scale for each row; empty keeps numbers">,
     Option<"KV", "kv", "std::string", "\"\"", "keys and values: f32, f16 or bf16; empty keeps what the file holds">,
     Option<"Group", "group", "int64_t", "-1", "elements per scale, 0: per channel, -1: 32 for i4, per channel for i8">,
     Option<"Asymmetric", "asymmetric", "bool", "false", "a zero point for every group">,

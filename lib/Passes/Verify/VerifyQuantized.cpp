@@ -32,6 +32,17 @@ static LogicalResult verifyDecisions(ModuleOp Module) {
         return Weight.emitOpError()
                << "was decided to be stored as " << Decision->getStoredType() << ", but has type "
                << Weight.getType() << "; run --qopt-quantize-blocks";
+  WalkResult Undone = Module.walk([](LinearOp Linear) {
+    auto Decision = Linear->getAttrOfType<PrecisionAttr>(QOptDialect::getInputPrecisionAttrName());
+    if (!Decision)
+      return WalkResult::advance();
+    Linear.emitOpError() << "was decided to read its input as " << Decision.getStoredType()
+                         << ", but reads " << Linear.getInput().getType()
+                         << "; run --qopt-quantize-activations";
+    return WalkResult::interrupt();
+  });
+  if (Undone.wasInterrupted())
+    return failure();
   for (FunctionOpInterface Function : getBodies(Module))
     for (BlockArgument Argument : Function.getArguments()) {
       auto Decision =

@@ -1,8 +1,10 @@
 // Contractions with packed weights; include/qopt/Targets/CPU/Contraction.h says how they are built.
 #include "qopt/Targets/CPU/Contraction.h"
 
+#include "Emit/ByteProducts.h"
 #include "Emit/DecodePanel.h"
 #include "Emit/PanelContraction.h"
+#include "Emit/Prefetch.h"
 #include "qopt/Targets/Common/NormRow.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -13,9 +15,6 @@ using namespace qopt::cpu;
 
 using Values = KernelBuilder::Values;
 
-/// How far ahead of its use a weight is fetched: what one core needs to keep enough lines on the
-/// way.
-static constexpr int64_t PrefetchBytes = 1024;
 static constexpr int64_t Halves = PanelRows / VectorLanes;
 
 namespace {
@@ -27,12 +26,21 @@ public:
 
   ContractionEmitter(KernelBuilder &B, const PanelContraction &Form, EmitRow Row)
       : B(B), Info(B.getInfo()), Form(Form), Row(Row), Parts(Form.getScratch(Info)),
-        TileRows(B.getIsa().getTileRows()) {}
+        TileRows(B.getIsa().getTileRows()) {
+    if (Form.TakesBytes)
+      Bytes.emplace(B, Form);
+  }
 
   LogicalResult emit();
 
 private:
   // Staging.
+  void prepareRow(Value M, codegen::LanesSink Sink);
+  codegen::CodedRow codeRow(Value M);
+  void readRow(Value M, codegen::LanesSink Sink);
+  Value byteRow(Value M);
+  void stageBytes(Value M);
+  Value stageSingleRow();
   void stageTiles();
 
   // One row.
@@ -44,6 +52,7 @@ private:
   void emitTiledPanel(const Segment &Segment, Value Panel);
   void clearSums(const Segment &Segment);
   void accumulate(const PanelWeight &Weight, Value Panel, unsigned Linear);
+  void multiplyBytes(const PanelWeight &Weight, Value Panel, unsigned Linear);
   void multiplyGroups(const PanelWeight &Weight, Value Panel, Value Low, Value High,
                       unsigned Linear);
   void multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear,
@@ -51,6 +60,9 @@ private:
   void multiplyTile(Value Weights, Value Input, Value Sums, Value Count, int64_t Rows,
                     int64_t FirstVector, ArrayRef<Value> Scales);
   Value sums(unsigned Linear, Value M);
+  /// Runs `Body(m, i, size)` for tiles of rows [m + i, m + i + size), where m is a multiple of a
+  /// full tile.
+  void forTiles(function_ref<void(Value, Value, int64_t)> Body);
 
   // Epilogue.
   void emitEpilogue(const Segment &Segment, Value M, Value Panel, ArrayRef<Values> Vectors);
@@ -68,6 +80,8 @@ private:
   EmitRow Row;
   PanelContraction::Parts Parts;
   int64_t TileRows;
+  /// Where products are taken of bytes.
+  std::optional<ByteProducts> Bytes;
   bool Failed = false;
 };
 
@@ -89,8 +103,6 @@ static ScaleTime getScaleTime(const PanelWeight &Weight) {
   return getBlockInputs(Weight) % Weight.getGroup() == 0 ? ScaleTime::AfterGroup
                                                          : ScaleTime::Decoding;
 }
-
-static PanelWeight weightOf(LinearOp Linear) { return PanelWeight(Linear.getWeight().getType()); }
 
 /// Loads one f32 and repeats it in all lanes.
 static Value loadSplat(KernelBuilder &B, Value Pointer, Value Index) {
@@ -122,22 +134,67 @@ void ContractionEmitter::forSegments(function_ref<void(const Segment &, Value, V
 
 //===- Staging --------------------------------------------------------------------------------===//
 
-/// Copies all rows as [rows / tile][inputs][tile].
+/// Row M as f32, before it becomes codes.
+void ContractionEmitter::prepareRow(Value M, codegen::LanesSink Sink) {
+  emitNormRow(B, Form.Norm, emitSourceRow(B, Form, M), cpu::getElementType(Form.Source),
+              B.index(Form.Inputs),
+              [&](Value I, Value Lanes) { Sink(I, emitCoding(B, Form.Coding, Lanes)); });
+}
+
+/// The same in memory, to become codes.
+codegen::CodedRow ContractionEmitter::codeRow(Value M) {
+  Value Row = B.getScratch(Parts.Row);
+  Type F32 = B.getF32Type();
+  prepareRow(M, [&](Value I, Value Lanes) { B.storeRaw(Lanes, B.element(Row, I, F32)); });
+  return codegen::CodedRow(B, *Form.Codes, Form.Inputs, [this, Row, F32](Value I, int64_t Lanes) {
+    return B.loadRaw(B.element(Row, I, F32), B.f32Vector(Lanes));
+  });
+}
+
+/// Row M as f32, as the contractions read it.
+void ContractionEmitter::readRow(Value M, codegen::LanesSink Sink) {
+  if (!Form.Codes)
+    return prepareRow(M, Sink);
+  codegen::CodedRow Row = codeRow(M);
+  B.loopLanes(B.index(Form.Inputs), [&](Value I, int64_t Lanes) { Sink(I, Row.read(I, Lanes)); });
+}
+
+Value ContractionEmitter::byteRow(Value M) {
+  return B.bytes(B.getScratch(Parts.Staged), B.mul(M, getByteRowSize(Form.Inputs)));
+}
+
+void ContractionEmitter::stageBytes(Value M) { Bytes->stageRow(codeRow(M), byteRow(M)); }
+
+/// Where the only row is read.
+Value ContractionEmitter::stageSingleRow() {
+  if (!Form.stagesSingleRow())
+    return B.getArgument(Form.Source);
+  if (Bytes) {
+    stageBytes(B.index(0));
+    return byteRow(B.index(0));
+  }
+  Value Input = B.getScratch(Parts.Staged);
+  readRow(B.index(0),
+          [&](Value I, Value Lanes) { B.storeRaw(Lanes, B.element(Input, I, B.getF32Type())); });
+  return Input;
+}
+
+/// Copies all rows as [rows / tile][inputs][tile], or as rows of bytes.
 void ContractionEmitter::stageTiles() {
   Type F32 = B.getF32Type();
+  if (Bytes)
+    return B.loop(B.index(0), B.size(Form.getRows(Info)), 1, [&](Value M) { stageBytes(M); });
   Value Staged = B.getScratch(Parts.Staged);
   B.loop(B.index(0), B.size(Form.getRows(Info)), 1, [&](Value M) {
     Value InTile = B.rem(M, TileRows);
     Value First = B.add(B.mul(B.sub(M, InTile), Form.Inputs), InTile);
-    emitNormRow(B, Form.Norm, emitSourceRow(B, Form, M), cpu::getElementType(Form.Source),
-                B.index(Form.Inputs), [&](Value I, Value Lanes) {
-                  Lanes = emitCoding(B, Form.Coding, Lanes);
-                  for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
-                    Value At = B.add(First, B.mul(B.add(I, J), TileRows));
-                    B.storeRaw(vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J}),
-                               B.element(Staged, At, F32));
-                  }
-                });
+    readRow(M, [&](Value I, Value Lanes) {
+      for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
+        Value At = B.add(First, B.mul(B.add(I, J), TileRows));
+        B.storeRaw(vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J}),
+                   B.element(Staged, At, F32));
+      }
+    });
   });
 }
 
@@ -146,18 +203,7 @@ void ContractionEmitter::stageTiles() {
 void ContractionEmitter::emitSingleRow() {
   // A worker without items has nothing to stage.
   B.ifThen(B.lessThan(B.getBegin(), B.getEnd()), [&] {
-    Value Input;
-    if (Form.stagesSingleRow()) {
-      Input = B.getScratch(Parts.Staged);
-      emitNormRow(B, Form.Norm, emitSourceRow(B, Form, B.index(0)),
-                  cpu::getElementType(Form.Source), B.index(Form.Inputs),
-                  [&](Value I, Value Lanes) {
-                    B.storeRaw(emitCoding(B, Form.Coding, Lanes),
-                               B.element(Input, I, B.getF32Type()));
-                  });
-    } else {
-      Input = B.getArgument(Form.Source);
-    }
+    Value Input = stageSingleRow();
     forSegments([&](const Segment &Segment, Value Low, Value High) {
       int64_t Together = std::min(B.getIsa().getPanelsInFlight(), getPanels(Segment));
       Value Rest = B.add(Low, B.mul(B.div(B.sub(High, Low), Together), Together));
@@ -169,14 +215,26 @@ void ContractionEmitter::emitSingleRow() {
   });
 }
 
+static Values panelPointers(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels,
+                            Value Weights, Value Offset) {
+  Values Pointers;
+  for (int64_t P = 0; P < Panels; ++P)
+    Pointers.push_back(B.bytes(Weights, B.add(Offset, P * Weight.getPanelBytes())));
+  return Pointers;
+}
+
 void ContractionEmitter::emitSingleRowPanels(const Segment &Segment, Value Panel, int64_t Count,
                                              Value Input) {
   SmallVector<Values> OfLinear;
   for (LinearOp Linear : Segment.Linears) {
-    PanelWeight Weight = weightOf(Linear);
+    PanelWeight Weight = Form.getWeight(Linear);
     Value Weights =
         B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
-    OfLinear.push_back(Row(Weight, Count, Weights, Input));
+    if (Bytes)
+      OfLinear.push_back(Bytes->multiply(
+          Weight, Input, panelPointers(B, Weight, Count, Weights, B.index(0)), 0, Halves));
+    else
+      OfLinear.push_back(Row(Weight, Count, Weights, Input));
   }
   for (int64_t P = 0; P < Count; ++P) {
     SmallVector<Values> OfPanel;
@@ -184,21 +242,6 @@ void ContractionEmitter::emitSingleRowPanels(const Segment &Segment, Value Panel
       OfPanel.push_back({Vectors[Halves * P], Vectors[Halves * P + 1]});
     emitEpilogue(Segment, B.index(0), B.add(Panel, P), OfPanel);
   }
-}
-
-/// Fetches what the next steps read of each panel: as many lines as this step reads.
-static void prefetchAhead(KernelBuilder &B, ArrayRef<Value> Panels, int64_t StepBytes) {
-  for (Value Panel : Panels)
-    for (int64_t Line = 0; Line < StepBytes; Line += 64)
-      B.prefetch(B.bytes(Panel, B.index(PrefetchBytes + Line)));
-}
-
-static Values panelPointers(KernelBuilder &B, const PanelWeight &Weight, int64_t Panels,
-                            Value Weights, Value Offset) {
-  Values Pointers;
-  for (int64_t P = 0; P < Panels; ++P)
-    Pointers.push_back(B.bytes(Weights, B.add(Offset, P * Weight.getPanelBytes())));
-  return Pointers;
 }
 
 /// Adds `Count` inputs from `Input` on, times the codes (less their zero points, which is exact) or
@@ -311,7 +354,7 @@ void ContractionEmitter::emitTiledPanel(const Segment &Segment, Value Panel) {
   clearSums(Segment);
   for (unsigned I = 0; I < Segment.Linears.size(); ++I) {
     LinearOp Linear = Segment.Linears[I];
-    PanelWeight Weight = weightOf(Linear);
+    PanelWeight Weight = Form.getWeight(Linear);
     Value Weights =
         B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
     accumulate(Weight, Weights, I);
@@ -320,7 +363,7 @@ void ContractionEmitter::emitTiledPanel(const Segment &Segment, Value Panel) {
     SmallVector<Values> OfLinear;
     for (unsigned I = 0; I < Segment.Linears.size(); ++I) {
       LinearOp Linear = Segment.Linears[I];
-      PanelWeight Weight = weightOf(Linear);
+      PanelWeight Weight = Form.getWeight(Linear);
       Value Scales =
           B.bytes(B.getArgument(Linear.getWeight()),
                   B.add(B.mul(Panel, Weight.getPanelBytes()),
@@ -329,7 +372,7 @@ void ContractionEmitter::emitTiledPanel(const Segment &Segment, Value Panel) {
       for (int64_t Half = 0; Half < Halves; ++Half) {
         Vectors.push_back(B.loadRaw(
             B.element(sums(I, M), B.index(Half * VectorLanes), B.getF32Type()), B.f32Vector()));
-        if (getScaleTime(Weight) == ScaleTime::AtEnd)
+        if (!Bytes && getScaleTime(Weight) == ScaleTime::AtEnd)
           // Not a product, which an addition that follows might be contracted with.
           Vectors.back() = B.fma(Vectors.back(), Weight.loadScales(B, Scales, Half), B.f32(0.0));
       }
@@ -348,6 +391,8 @@ void ContractionEmitter::clearSums(const Segment &Segment) {
 
 /// Adds the products with one panel to its sums, block by block of inputs.
 void ContractionEmitter::accumulate(const PanelWeight &Weight, Value Panel, unsigned Linear) {
+  if (Bytes)
+    return multiplyBytes(Weight, Panel, Linear);
   int64_t Block = getBlockInputs(Weight);
   B.loop(B.index(0), B.index(Form.Inputs), Block, [&](Value Low) {
     Value High = B.min(B.add(Low, Block), B.index(Form.Inputs));
@@ -388,24 +433,41 @@ void ContractionEmitter::multiplyGroups(const PanelWeight &Weight, Value Panel, 
 /// scales.
 void ContractionEmitter::multiplyBlock(Value Weights, Value Low, Value Count, unsigned Linear,
                                        ArrayRef<Value> Scales) {
-  Value Rows = B.size(Form.getRows(Info));
   Type F32 = B.getF32Type();
-  auto Multiply = [&](Value M, Value InTile, int64_t TileSize) {
+  forTiles([&](Value M, Value InTile, int64_t TileSize) {
     Value First = B.add(B.add(B.mul(M, Form.Inputs), B.mul(Low, TileRows)), InTile);
     Value Input = B.element(B.getScratch(Parts.Staged), First, F32);
     int64_t Vectors = B.getIsa().getTileVectors();
     for (int64_t V = 0; V < Halves; V += Vectors)
       multiplyTile(Weights, Input, sums(Linear, B.add(M, InTile)), Count, TileSize, V, Scales);
-  };
+  });
+}
+
+/// All rows of bytes times one panel; the sums are complete and scaled.
+void ContractionEmitter::multiplyBytes(const PanelWeight &Weight, Value Panel, unsigned Linear) {
+  int64_t Vectors = B.getIsa().getTileVectors();
+  forTiles([&](Value M, Value InTile, int64_t TileSize) {
+    Value First = B.add(M, InTile);
+    Values Rows;
+    for (int64_t R = 0; R < TileSize; ++R)
+      Rows.push_back(byteRow(B.add(First, R)));
+    for (int64_t V = 0; V < Halves; V += Vectors)
+      for (auto [I, Sum] : llvm::enumerate(Bytes->multiply(Weight, Rows, Panel, V, Vectors))) {
+        int64_t Row = I / Vectors, Vector = V + I % Vectors;
+        Value To = sums(Linear, B.add(First, Row));
+        B.storeRaw(Sum, B.element(To, B.index(Vector * VectorLanes), B.getF32Type()));
+      }
+  });
+}
+
+void ContractionEmitter::forTiles(function_ref<void(Value, Value, int64_t)> Body) {
+  Value Rows = B.size(Form.getRows(Info));
   Value Rest = B.rem(Rows, TileRows), Full = B.sub(Rows, Rest);
-  B.loop(B.index(0), Full, TileRows, [&](Value M) { Multiply(M, B.index(0), TileRows); });
+  B.loop(B.index(0), Full, TileRows, [&](Value M) { Body(M, B.index(0), TileRows); });
   // The last rows in tiles of half, a quarter, … the size.
   for (int64_t Size = TileRows / 2; Size; Size /= 2) {
     Value HasTile = B.lessThan(B.index(0), B.bitAnd(Rest, B.index(Size)));
-    B.ifThen(HasTile, [&] {
-      Value InTile = B.bitAnd(Rest, B.index(TileRows - 2 * Size));
-      Multiply(Full, InTile, Size);
-    });
+    B.ifThen(HasTile, [&] { Body(Full, B.bitAnd(Rest, B.index(TileRows - 2 * Size)), Size); });
   }
 }
 

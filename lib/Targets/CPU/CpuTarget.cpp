@@ -2,6 +2,7 @@
 #include "qopt/Targets/CPU.h"
 
 #include "Emit/CodeGen.h"
+#include "Emit/PanelContraction.h"
 #include "qopt/Targets/CPU/CacheLayout.h"
 #include "qopt/Targets/CPU/KernelBuilder.h"
 
@@ -65,6 +66,16 @@ static bool isMatrix(qkernel::KernelOp Kernel, unsigned Argument) {
   });
 }
 
+/// Whether a kernel takes products of bytes with this argument.
+static bool takesBytes(qkernel::KernelOp Kernel, unsigned Argument) {
+  std::string Reason;
+  auto Info = KernelInfo::get(Kernel);
+  if (failed(Info) || !isMatrix(Kernel, Argument))
+    return false;
+  auto Form = PanelContraction::get(*Info, Reason);
+  return Form && Form->TakesBytes;
+}
+
 qkernel::WeightLayoutInterface
 CpuTarget::chooseLayout(WeightOp Weight,
                         ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const {
@@ -76,6 +87,10 @@ CpuTarget::chooseLayout(WeightOp Weight,
       IsStored || (isa<FloatType>(Ty.getElementType()) && llvm::any_of(Readers, [](auto &Reader) {
                      return isMatrix(Reader.first, Reader.second);
                    }));
+  // Words of bytes serve products of bytes only.
+  if (IsStored && !Readers.empty() &&
+      llvm::all_of(Readers, [](auto &Reader) { return takesBytes(Reader.first, Reader.second); }))
+    return qkernel::WordPanelLayoutAttr::get(Context, PanelRows);
   if (Ty.getRank() == 2 && WantsPanels)
     return qkernel::PanelLayoutAttr::get(Context, PanelRows);
   return qkernel::PlainLayoutAttr::get(Context);
@@ -123,13 +138,16 @@ LogicalResult CpuTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
 /// Products are unrolled over rows of weights and of inputs; what is fused into them or stands alone is small.
 int64_t CpuTarget::estimateCodeBytes(ModuleOp Module) const {
   constexpr int64_t ProductBytes = 8 << 10, OtherBytes = 1 << 10;
-  int64_t Bytes = 0;
-  for (auto Kernel : Module.getOps<qkernel::KernelOp>())
-    for (Operation &Op : Kernel.getBody().front().without_terminator())
-      Bytes += isa<LinearOp>(Op) ? ProductBytes : OtherBytes;
-  // Products of bytes, for which there would be one version more, are not among them.
-  return Bytes *
-         std::max<int64_t>(1, llvm::count_if(Isas, [](const Isa &Each) { return !Each.HasDot; }));
+  int64_t Bytes = 0, WithDot = llvm::count_if(Isas, [](const Isa &Each) { return Each.HasDot; });
+  int64_t Common = std::max<int64_t>(1, int64_t(Isas.size()) - WithDot);
+  for (auto Kernel : Module.getOps<qkernel::KernelOp>()) {
+    Block &Body = Kernel.getBody().front();
+    bool MayMultiplyBytes = llvm::any_of(Body, [](Operation &Op) { return isa<QuantizeOp>(Op); });
+    int64_t Versions = MayMultiplyBytes ? int64_t(Isas.size()) : Common;
+    for (Operation &Op : Body.without_terminator())
+      Bytes += Versions * (isa<LinearOp>(Op) ? ProductBytes : OtherBytes);
+  }
+  return Bytes;
 }
 
 FailureOr<CompiledModule> CpuTarget::compile(ModuleOp Module, StringRef) const {

@@ -4,11 +4,50 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::codegen;
 
+//===- Codes ----------------------------------------------------------------------------------===//
+
+static bool isNumber(Value Of) {
+  return Of.getDefiningOp<ConstantOp>() &&
+         cast<RankedTensorType>(Of.getType()).getNumElements() == 1;
+}
+
+/// Whether two parameters are the same value or the same constant.
+static bool isSame(Value A, Value B) {
+  auto ConstantA = A.getDefiningOp<ConstantOp>(), ConstantB = B.getDefiningOp<ConstantOp>();
+  return A == B || (ConstantA && ConstantB && ConstantA.getValue() == ConstantB.getValue());
+}
+
+std::optional<InputCodes> InputCodes::get(Value Input) {
+  InputCodes Codes;
+  Codes.Dequantize = Input.getDefiningOp<DequantizeOp>();
+  if (!Codes.Dequantize || !codegen::getElementType(Input).isF32())
+    return std::nullopt;
+  Codes.Quantize = Codes.Dequantize.getInput().getDefiningOp<QuantizeOp>();
+  if (!Codes.Quantize || !isSame(Codes.Quantize.getScale(), Codes.Dequantize.getScale()) ||
+      !isSame(Codes.Quantize.getZeroPoint(), Codes.Dequantize.getZeroPoint()) ||
+      !isNumber(Codes.Quantize.getZeroPoint()))
+    return std::nullopt;
+  Codes.Scale = Codes.Quantize.getScale().getDefiningOp<DynamicScaleOp>();
+  if (Codes.Scale ? Codes.Scale.getInput() != Codes.Quantize.getInput()
+                  : !isNumber(Codes.Quantize.getScale()))
+    return std::nullopt;
+  return Codes;
+}
+
+Type InputCodes::getCode() const {
+  return codegen::getElementType(QuantizeOp(Quantize).getResult());
+}
+
 //===- Taking a kernel apart ------------------------------------------------------------------===//
 
 /// Follows the input back to an argument through codes, a norm and a choice of tokens.
 static bool findSource(ContractionForm &Form, std::string &Reason) {
-  Value At = skipCoding(skipReshapes(Form.Input), Form.Coding);
+  Value At = skipReshapes(Form.Input);
+  if (auto Codes = InputCodes::get(At); Codes && Codes->Scale) {
+    Form.Codes = Codes;
+    At = Codes->Quantize.getInput();
+  }
+  At = skipCoding(At, Form.Coding);
   Operation *Producer = At.getDefiningOp();
   if (isa_and_nonnull<RMSNormOp, LayerNormOp>(Producer)) {
     Form.Norm = Producer;
@@ -33,7 +72,8 @@ static bool findSource(ContractionForm &Form, std::string &Reason) {
   auto EndsWithInputs = [&](Value Tensor) {
     return cast<RankedTensorType>(Tensor.getType()).getShape().back() == Inputs;
   };
-  if ((Form.Norm && !EndsWithInputs(Form.Norm->getResult(0))) ||
+  if ((Form.Codes && !EndsWithInputs(Form.Codes->Quantize.getResult())) ||
+      (Form.Norm && !EndsWithInputs(Form.Norm->getResult(0))) ||
       (Form.TakeLast && !EndsWithInputs(Form.TakeLast.getResult()))) {
     Reason = "the input is reshaped between its preparation and the contractions";
     return false;
@@ -69,6 +109,8 @@ static llvm::SmallPtrSet<Operation *, 8> getInputOps(const ContractionForm &Form
   llvm::SmallPtrSet<Operation *, 8> Ops;
   for (Operation *Op = Form.Input.getDefiningOp(); Op; Op = Op->getOperand(0).getDefiningOp())
     Ops.insert(Op);
+  if (Form.Codes)
+    Ops.insert(Form.Codes->Scale);
   return Ops;
 }
 

@@ -307,3 +307,11 @@ Value codegen::emitCoding(KernelBuilder &B, ArrayRef<Operation *> Ops, Value X) 
   }
   return X;
 }
+
+Value codegen::emitDynamicScale(KernelBuilder &B, DynamicScaleOp Op, Value Largest) {
+  int64_t Code = getCodeRange(cast<IntegerType>(Op.getCode())).second;
+  double Infinity = std::numeric_limits<double>::infinity(),
+         NaN = std::numeric_limits<double>::quiet_NaN();
+  Value IsFinite = B.lessThan(Largest, B.f32(Infinity, 0));
+  return B.select(IsFinite, B.div(Largest, B.f32(double(Code), 0)), B.f32(NaN, 0));
+}

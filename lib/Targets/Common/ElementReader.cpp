@@ -1,6 +1,7 @@
 // Correct first: the fallback of every target, and what epilogues are computed with.
 #include "qopt/Targets/Common/ElementReader.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -115,6 +116,7 @@ Value ElementReader::readOperation(Operation *Op, const Index &At) {
       .Case<ReduceOp>([&](ReduceOp Reduce) { return readReduce(Reduce, At); })
       .Case<MatmulOp>([&](MatmulOp Matmul) { return readMatmul(Matmul, At); })
       .Case<LinearOp>([&](LinearOp Linear) { return readLinear(Linear, At); })
+      .Case<DynamicScaleOp>([&](DynamicScaleOp Scale) { return readDynamicScale(Scale, At); })
       .Case<ConvOp>([&](ConvOp Conv) { return readConv(Conv, At); })
       .Case<PoolOp>([&](PoolOp Pool) { return readPool(Pool, At); })
       .Case<PadOp>([&](PadOp Pad) { return readPad(Pad, At); })
@@ -283,6 +285,25 @@ Value ElementReader::readLinear(LinearOp Op, const Index &At) {
   return Failed ? Value() : Result;
 }
 
+Value ElementReader::readDynamicScale(DynamicScaleOp Op, const Index &At) {
+  if (codegen::getElementType(Op.getInput()).isF64()) {
+    Op.emitOpError("has no generic lowering for f64");
+    return nullptr;
+  }
+  bool Failed = false;
+  Value Largest = B.loop(B.index(0), dim(Op.getInput(), At.size() - 1), 1, B.f32(0.0, 0),
+                         [&](Value K, ValueRange Carried) {
+                           Index From(At);
+                           From.back() = K;
+                           Value Number = read(Op.getInput(), From), Most = Carried[0];
+                           Failed |= !Number;
+                           if (Number)
+                             Most = B.max(Most, math::AbsFOp::create(B, Number));
+                           return KernelBuilder::Values{Most};
+                         })[0];
+  return Failed ? Value() : emitDynamicScale(B, Op, Largest);
+}
+
 //===- Windows --------------------------------------------------------------------------------===//
 
 Value ElementReader::readInside(Value IsInside, Value Of, const Index &At, Value Outside) {
@@ -395,8 +416,8 @@ Value ElementReader::readPad(PadOp Op, const Index &At) {
 static bool isSupported(Operation *Op) {
   return isElementwise(Op) ||
          isa<ConstantOp, ReshapeOp, BroadcastOp, TransposeOp, SliceOp, ConcatOp, GatherOp, IotaOp,
-             SizesOp, PositionsOp, TakeLastOp, ReduceOp, MatmulOp, LinearOp, ConvOp, PoolOp, PadOp>(
-             Op);
+             SizesOp, PositionsOp, TakeLastOp, ReduceOp, MatmulOp, LinearOp, ConvOp, PoolOp, PadOp,
+             DynamicScaleOp>(Op);
 }
 
 bool ElementReader::canRead(const KernelInfo &Kernel, std::string &Reason) {

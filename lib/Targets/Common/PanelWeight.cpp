@@ -5,17 +5,22 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::codegen;
 
-PanelWeight::PanelWeight(RankedTensorType Type, int64_t Rows)
-    : Rows(Rows), Outputs(Type.getDimSize(0)), Inputs(Type.getDimSize(1)), Group(0),
+PanelWeight::PanelWeight(RankedTensorType Type, int64_t Rows, Layout Lies)
+    : Rows(Rows), Outputs(Type.getDimSize(0)), Inputs(Type.getDimSize(1)), Group(0), Lies(Lies),
       Stored(getStoredElementType(Type)), Element(Type.getElementType()) {
   if (Stored)
     Group = Stored.getGroupSize() ? std::min(Stored.getGroupSize(), Inputs) : Inputs;
   Group = Stored ? std::max<int64_t>(Group, 1) : 0;
-  auto Layout = qkernel::PanelLayoutAttr::get(Type.getContext(), Rows);
-  PanelBytes = getPanels() ? Layout.getByteSize(Type) / getPanels() : 0;
+  MLIRContext *Context = Type.getContext();
+  qkernel::WeightLayoutInterface Attribute = qkernel::PanelLayoutAttr::get(Context, Rows);
+  if (Lies == Layout::Words)
+    Attribute = qkernel::WordPanelLayoutAttr::get(Context, Rows);
+  PanelBytes = getPanels() ? Attribute.getByteSize(Type) / getPanels() : 0;
 }
 
 int64_t PanelWeight::getCodeBytes(int64_t Count) const {
+  if (Lies == Layout::Words)
+    return Rows * llvm::alignTo(Count, 4);
   return Rows * (isNibbles() ? llvm::divideCeil(Count, 8) * 4 : Count);
 }
 

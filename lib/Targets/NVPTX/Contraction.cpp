@@ -2,7 +2,7 @@
 // one segment for a tile of rows; kernels for particular types win over this one.
 //
 //   staging   the block copies the tile's rows, normalised or chosen where they must be, to shared
-//             memory as f32 [inputs][rows]
+//             memory as f32 [inputs][rows]; a warp makes codes of a row that has a scale of its own
 //   products  the warps share the groups of inputs that have one scale; a thread holds the sums of
 //             one output for all rows, so that each weight is decoded once
 //   epilogue  the warps' sums are added in their order, and what fusion put behind the contractions
@@ -10,6 +10,7 @@
 //
 // The order of a row's sums depends neither on the number of rows nor on the tile.
 #include "Emit/PanelSums.h"
+#include "qopt/Targets/Common/CodedRow.h"
 #include "qopt/Targets/Common/NormRow.h"
 #include "qopt/Targets/Common/PanelWeight.h"
 
@@ -35,6 +36,8 @@ struct TiledContraction : PanelBlocks {
   static std::optional<TiledContraction> get(const KernelInfo &Info, std::string &Reason);
   /// Staged inputs; whole words of codes are decoded, also where the last one reaches beyond.
   int64_t getStagedInputs() const { return llvm::alignTo(Form.Inputs, 8); }
+  /// Where the scales of the rows' codes lie, where there are some.
+  int64_t ScalesOffset = 0;
 };
 
 class ContractionEmitter {
@@ -46,6 +49,8 @@ public:
 
 private:
   void stage(Value Rows);
+  void encodeRows(Value Rows);
+  Value emitRowScale(Value Row);
   void emitTile(const Segment &Segment, Value Panel, Value FirstRow, int64_t Rows);
   Values multiply(LinearOp Linear, Value Panel, Value FirstRow, int64_t Rows);
   Values multiplyFloats(const PanelWeight &Weight, Value Panel, Value FirstRow, ValueRange Zero);
@@ -79,9 +84,11 @@ std::optional<TiledContraction> TiledContraction::get(const KernelInfo &Info, st
   TiledContraction Tiled;
   Tiled.Form = std::move(*Form);
   int64_t StagedRow = Tiled.getStagedInputs() * 4,
-          SumsOfRow = PanelSums::getRowBytes(Tiled.Form, Warps);
+          SumsOfRow = PanelSums::getRowBytes(Tiled.Form, Warps),
+          ScaleOfRow = Tiled.Form.Codes ? 4 : 0;
+  int64_t RowBytes = StagedRow + SumsOfRow + ScaleOfRow;
   Tiled.Rows = MaxRows;
-  while (Tiled.Rows && Tiled.Rows * (StagedRow + SumsOfRow) > MaxBlockBytes)
+  while (Tiled.Rows && Tiled.Rows * RowBytes > MaxBlockBytes)
     Tiled.Rows /= 2;
   if (!Tiled.Rows) {
     Reason =
@@ -89,7 +96,8 @@ std::optional<TiledContraction> TiledContraction::get(const KernelInfo &Info, st
     return std::nullopt;
   }
   Tiled.SumsOffset = Tiled.Rows * StagedRow;
-  Tiled.SharedBytes = Tiled.Rows * (StagedRow + SumsOfRow);
+  Tiled.ScalesOffset = Tiled.Rows * (StagedRow + SumsOfRow);
+  Tiled.SharedBytes = Tiled.Rows * RowBytes;
   return Tiled;
 }
 
@@ -99,6 +107,8 @@ LogicalResult ContractionEmitter::emit() {
   TileStart = B.mul(B.div(B.getBlock(), getPanels(Tiled.Form)), Tiled.Rows);
   Value Rows = B.min(B.sub(B.size(Form.getRows(Info)), TileStart), B.index(Tiled.Rows));
   stage(Rows);
+  if (Form.Codes)
+    encodeRows(Rows);
   B.syncBlock();
   forSegment(B, Form, Panel, [&](const Segment &Segment, Value Mine) {
     auto OneByOne = [&] {
@@ -124,13 +134,34 @@ void ContractionEmitter::stage(Value Rows) {
   B.setTeam(KernelBuilder::Team::Block);
   B.loop(B.index(0), Rows, 1, [&](Value Row) {
     Value Source = emitSourceRow(B, Form, B.add(TileStart, Row));
-    emitNormRow(
-        B, Form.Norm, Source, nvptx::getElementType(Form.Source), B.index(Form.Inputs),
-        [&](Value I, Value Number) {
-          B.storeVector(emitCoding(B, Form.Coding, Number), emitInput(I, Row), B.getF32Type());
-        });
+    emitNormRow(B, Form.Norm, Source, nvptx::getElementType(Form.Source), B.index(Form.Inputs),
+                [&](Value I, Value Number) {
+                  B.storeVector(emitCoding(B, Form.Coding, Number), emitInput(I, Row),
+                                B.getF32Type());
+                });
     B.loopLanes(B.index(Tiled.getStagedInputs() - Form.Inputs), [&](Value I, int64_t Lanes) {
       B.storeVector(B.f32(0.0, Lanes), emitInput(B.add(I, Form.Inputs), Row), B.getF32Type());
+    });
+  });
+}
+
+Value ContractionEmitter::emitRowScale(Value Row) {
+  return B.element(B.shared(Tiled.ScalesOffset), Row, B.getF32Type());
+}
+
+/// The codes of the staged rows in their place, and their scales. The warps share the rows.
+void ContractionEmitter::encodeRows(Value Rows) {
+  B.syncBlock();
+  B.setTeam(KernelBuilder::Team::Warp);
+  B.loop(B.getWarp(), Rows, Warps, [&](Value Number) {
+    codegen::CodedRow Row(B, *Form.Codes, Form.Inputs, [this, Number](Value I, int64_t Lanes) {
+      return B.loadVector(emitInput(I, Number), B.getF32Type(), Lanes);
+    });
+    B.ifThen(B.equal(B.getLane(), B.index(0)),
+             [&] { B.storeScalar(Row.getScale(), emitRowScale(Number), B.getF32Type()); });
+    B.syncWarp();
+    B.loopLanes(B.index(Form.Inputs), [&](Value I, int64_t Lanes) {
+      B.storeVector(Row.encodeCentred(I, Lanes), emitInput(I, Number), B.getF32Type());
     });
   });
 }
@@ -241,8 +272,11 @@ void ContractionEmitter::emitTile(const Segment &Segment, Value Panel, Value Fir
                                   int64_t Rows) {
   for (auto [I, Linear] : llvm::enumerate(Segment.Linears)) {
     Values Mine = multiply(Linear, Panel, FirstRow, Rows);
-    for (auto [Row, Sum] : llvm::enumerate(Mine))
+    for (auto [Row, Sum] : llvm::enumerate(Mine)) {
+      if (Form.Codes)
+        Sum = B.mul(Sum, B.loadScalar(emitRowScale(B.add(FirstRow, int64_t(Row))), B.getF32Type()));
       B.storeScalar(Sum, Sums.at(B, B.getWarp(), I, B.index(Row), B.getLane()), B.getF32Type());
+    }
   }
   B.syncBlock();
   if (failed(Sums.emitEpilogue(B, Segment, Panel, B.add(TileStart, FirstRow), B.index(Rows))))

@@ -102,6 +102,10 @@ std::optional<TensorForm> TensorForm::get(const KernelInfo &Info, std::string &R
   auto Form = ContractionForm::get(Info, Reason);
   if (!Form || !haveWeightsInPanels(Info, *Form, Reason))
     return std::nullopt;
+  if (Form->Codes) {
+    Reason = "the scale of its input's codes is that of the row";
+    return std::nullopt;
+  }
   for (const Segment &Segment : Form->Segments)
     for (LinearOp Linear : Segment.Linears) {
       PanelWeight Weight(cast<RankedTensorType>(Linear.getWeight().getType()), PanelRows);

@@ -23,6 +23,10 @@ module attributes {qopt.symbols = [#qopt.symbol<"tokens", 1 to 64>]} {
   qopt.weight @w : tensor<16x8xf32>
     from [#qopt.source<"m.data", offset = 0, length = 512, type = tensor<16x8xf32>, hash = 0>] layout #qkernel.panels<16>
 
+  // CHECK: qopt.weight @v : {{.*}} layout #qkernel.word_panels<32>
+  qopt.weight @v : tensor<16x8x!qopt.packed<i8, group = 0, scale = f16>>
+    from [#qopt.source<"m.data", offset = 0, length = 512, type = tensor<16x8xf32>, hash = 0>] scheme "rtn" layout #qkernel.word_panels<32>
+
   // CHECK-LABEL: func.func @main
   func.func @main(%x: tensor<?x8xf32>) -> tensor<?x16xf32> {
     // CHECK: qopt.use_weight @w : tensor<16x8xf32>

@@ -398,3 +398,27 @@ func.func @f(%x: tensor<2x8xi8>, %s: tensor<4xf32>, %z: tensor<i8>) {
   %0 = qopt.dequantize %x, %s, %z : tensor<2x8xi8>, tensor<4xf32>, tensor<i8>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<f32>) {
+  // expected-error @+1 {{scales rows, found 'tensor<f32>'}}
+  %0 = qopt.dynamic_scale %x as i8 : tensor<f32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xi32>) {
+  // expected-error @+1 {{scales rows of floats, found 'tensor<4x8xi32>'}}
+  %0 = qopt.dynamic_scale %x as i8 : tensor<4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>) {
+  // expected-error @+1 {{codes have 8 bits, found 'i4'}}
+  %0 = qopt.dynamic_scale %x as i4 : tensor<4x8xf32>
+  return
+}

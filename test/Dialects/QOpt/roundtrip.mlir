@@ -79,6 +79,8 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
     %5 = qopt.select %4, %2, %b : tensor<?x8xi1>, tensor<?x8xf32>, tensor<8xf32>
     // CHECK: qopt.cast %{{.*}} : tensor<?x8xf32> to tensor<?x8xf16>
     %6 = qopt.cast %5 : tensor<?x8xf32> to tensor<?x8xf16>
+    // CHECK: qopt.dynamic_scale %{{.*}} as i8 : tensor<?x8xf32>
+    %s = qopt.dynamic_scale %5 as i8 : tensor<?x8xf32>
     %zero = qopt.constant dense<128> : tensor<ui8>
     // CHECK: qopt.quantize %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x8xf32>, tensor<f32>, tensor<ui8>
     %7 = qopt.quantize %5, %c, %zero : tensor<?x8xf32>, tensor<f32>, tensor<ui8>

@@ -26,6 +26,7 @@ FORMATS = {
     "f16": ("--f16",),
     "bf16": ("--bf16",),
     "w8a16": ("--w8a16",),
+    "w8a8": ("--w8a8",),
     "w4a16": ("--w4a16",),
     "w4a16, head int4, embedding f32": ("--w4a16", "--head=int4", "--embedding=f32"),
     "w4a16, asymmetric": ("--w4a16", "--asymmetric"),

@@ -1,5 +1,8 @@
 // RUN: qopt-opt %s --qopt-assign-precision="weights=i4 kv=f16 reason=w4a16" --verify-each | FileCheck %s
 // RUN: qopt-opt %s --qopt-assign-precision="weights=i4 head=i4 embedding=f16 group=64 asymmetric" | FileCheck %s --check-prefix=UNTIED
+// RUN: qopt-opt %s --qopt-assign-precision="weights=i8 activations=i8 reason=w8a8" | FileCheck %s --check-prefix=BYTES
+// RUN: qopt-opt %s --qopt-assign-precision="weights=i4 activations=i8" | FileCheck %s --check-prefix=NUMBERS
+// RUN: not qopt-opt %s --qopt-assign-precision="activations=i4" 2>&1 | FileCheck %s --check-prefix=ACTIVATIONS
 // RUN: not qopt-opt %s --qopt-assign-precision="weights=i3" 2>&1 | FileCheck %s --check-prefix=FORMAT
 // RUN: not qopt-opt %s --qopt-assign-precision="scheme=nearest" 2>&1 | FileCheck %s --check-prefix=SCHEME
 
@@ -23,6 +26,12 @@
 // UNTIED-DAG: %[[HEAD:.*]] = qopt.use_weight @head
 // UNTIED: qopt.linear %{{.*}}, %[[HEAD]]
 
+// The head reads numbers, and so does a projection whose weights have several scales for an output.
+// BYTES: qopt.linear {{.*}} {qopt.input_precision = #qopt.precision<i8, "dynamic", "w8a8">} {{.*}} tensor<32x32xf32>
+// BYTES-NOT: qopt.input_precision
+// NUMBERS-NOT: qopt.input_precision
+
+// ACTIVATIONS: unknown format 'i4' of activations; known: i8
 // FORMAT: unknown format 'i3'; known: f32, f16, bf16, i8, i4
 // SCHEME: unknown scheme 'nearest'; known: rtn
 

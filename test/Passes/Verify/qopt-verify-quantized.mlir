@@ -64,3 +64,13 @@ func.func @main(%x: tensor<2x4x9xf32>, %w: tensor<8x12xf32>) {
   %0 = qopt.conv %x, %w kernel [3] strides [1] dilations [1] pads [0, 0] : tensor<2x4x9xf32>, tensor<8x12xf32>
   return
 }
+
+// -----
+
+qopt.weight @w : tensor<16x8x!qopt.packed<i8, group = 0, scale = f16>> from [#qopt.source<"w", offset = 0, length = 512, type = tensor<16x8xf32>, hash = 0>] scheme "rtn"
+func.func @undone(%x: tensor<4x8xf32>) -> tensor<4x16xf32> {
+  %w = qopt.use_weight @w : tensor<16x8x!qopt.packed<i8, group = 0, scale = f16>>
+  // expected-error @+1 {{was decided to read its input as 'i8', but reads 'tensor<4x8xf32>'; run --qopt-quantize-activations}}
+  %y = qopt.linear %x, %w {qopt.input_precision = #qopt.precision<i8, "dynamic", "--w8a8">} : tensor<4x8xf32>, tensor<16x8x!qopt.packed<i8, group = 0, scale = f16>>
+  return %y : tensor<4x16xf32>
+}

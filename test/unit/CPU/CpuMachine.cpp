@@ -55,7 +55,10 @@ std::unique_ptr<TestMachine> TestMachine::create(const std::vector<std::string> 
 }
 
 void CpuMachine::load(const CompiledModule &Compiled) {
-  std::string Path = testing::TempDir() + "qopt-cpu-" + std::to_string(getpid()) + ".so";
+  // dlopen takes a library of a name that is open for the same one.
+  static int Count = 0;
+  std::string Path = testing::TempDir() + "qopt-cpu-" + std::to_string(getpid()) + "-" +
+                     std::to_string(Count++) + ".so";
   std::error_code Error;
   llvm::raw_fd_ostream(Path, Error) << Compiled.Files.front().second;
   ASSERT_FALSE(Error) << Error.message();

@@ -146,7 +146,7 @@ static void appendNumber(std::string &Bytes, Type Element, const ReferenceTensor
 }
 
 /// A matrix in panels, by the packer that writes artefacts.
-static std::string packPanels(const ReferenceTensor &Tensor, int64_t PanelRows) {
+static std::string packPanels(const ReferenceTensor &Tensor, int64_t PanelRows, bool InWords) {
   int64_t Rows = Tensor.getDim(0), Columns = Tensor.getDim(1);
   auto Stored = getStoredElementType(Tensor.getType());
   std::string Bytes;
@@ -165,7 +165,8 @@ static std::string packPanels(const ReferenceTensor &Tensor, int64_t PanelRows) 
             Quantized.ZeroPoints[R * Quantized.Groups + G] = Tensor.getZeroPoint(First + R, G);
         }
       }
-      Panel = packCodePanel(Stored, Quantized, PanelRows);
+      Panel = InWords ? packWordPanel(Stored, Quantized, PanelRows)
+                      : packCodePanel(Stored, Quantized, PanelRows);
     } else {
       std::vector<float> Values;
       for (int64_t I = 0; I < Count * Columns; ++I)
@@ -180,8 +181,10 @@ static std::string packPanels(const ReferenceTensor &Tensor, int64_t PanelRows) 
 std::string KernelTester::packInput(unsigned Argument) {
   const ReferenceTensor &Tensor = Inputs[Argument].getTensor();
   auto Layout = Kernel.getArgAttrOfType<qkernel::WeightLayoutInterface>(Argument, "qkernel.layout");
-  if (auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout)) {
-    std::string Bytes = packPanels(Tensor, Panels.getRows());
+  auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout);
+  auto Words = dyn_cast_or_null<qkernel::WordPanelLayoutAttr>(Layout);
+  if (Panels || Words) {
+    std::string Bytes = packPanels(Tensor, Words ? Words.getRows() : Panels.getRows(), bool(Words));
     EXPECT_EQ(int64_t(Bytes.size()), Layout.getByteSize(Tensor.getType()));
     return Bytes;
   }

@@ -226,3 +226,10 @@ TEST_F(Elementwise, Dequantize) {
   expectFloats(evaluate(program("qopt.dequantize %a, %b, %c : tensor<2x3xui8>, tensor<3xf32>, tensor<ui8>", {X, S, Z}, "2x3xf32"), {X, S, Z}),
                {-64, -0.0, 0, -63.5, 252, -0.0});
 }
+
+TEST_F(Elementwise, DynamicScale) {
+  ReferenceTensor X = floats("6x2xf32", {127, -3, 0, 0, -254, 1, NaN, 1, 1, -Inf, 1e-45, 0});
+  std::string Text = program("qopt.dynamic_scale %a as i8 : tensor<6x2xf32>", {X}, "6x1xf32");
+  // The quotient is rounded to f32, to 0 where it is smaller than all of them.
+  expectFloats(evaluate(Text, {X}), {1, 0, 2, NaN, NaN, 0});
+}

@@ -11,6 +11,8 @@
 //   staging    Every call first makes its own copy of the input in scratch where it must be
 //   normalised, chosen or
 //              widened: it costs little beside the panels, and no barrier.
+//              Where the input goes through 8-bit codes and so do all weights, rows of bytes are
+//              staged (Emit/ByteProducts.h) and sums are exact integers, scaled at the end.
 //   one row    `emitRow`: several panels in flight, weights decoded in registers, one scale per
 //   group of inputs. more rows  The weights of a panel are decoded block by block (about 128
 //   inputs, so that they stay in the first
@@ -29,10 +31,12 @@
 
 namespace qopt::cpu {
 
-/// A weight in panels of 32 outputs (#qkernel.panels<32>), and the code that reads it in vectors.
+/// A weight in panels of 32 outputs, and the code that reads it in vectors; where it lies in words,
+/// only its scales.
 class PanelWeight : public codegen::PanelWeight {
 public:
-  explicit PanelWeight(mlir::RankedTensorType Type) : codegen::PanelWeight(Type, PanelRows) {}
+  explicit PanelWeight(mlir::RankedTensorType Type, Layout Lies = Layout::Panels)
+      : codegen::PanelWeight(Type, PanelRows, Lies) {}
 
   /// Scales of 16 outputs (`Half` 0 or 1) of a group whose scales begin at `Scales`.
   mlir::Value loadScales(KernelBuilder &B, mlir::Value Scales, int64_t Half) const;

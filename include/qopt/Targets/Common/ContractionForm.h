@@ -17,6 +17,19 @@ struct Segment {
   int64_t Outputs = 0;
 };
 
+/// Codes that numbers go through and are read from again by the scale that made them: a constant,
+/// or that of each row.
+struct InputCodes {
+  QuantizeOp Quantize;
+  DequantizeOp Dequantize;
+  /// Null for a constant scale.
+  DynamicScaleOp Scale;
+
+  /// The codes that `Input`, f32, was read from; none where it is something else.
+  static std::optional<InputCodes> get(mlir::Value Input);
+  mlir::Type getCode() const;
+};
+
 /// What a contraction kernel consists of.
 struct ContractionForm {
   /// The argument that is read, and what happens to it before the contractions.
@@ -25,6 +38,8 @@ struct ContractionForm {
   mlir::Operation *Norm = nullptr;
   /// What the numbers go through as codes after that, in order.
   llvm::SmallVector<mlir::Operation *, 2> Coding;
+  /// The last codes, where their scale is that of the row.
+  std::optional<InputCodes> Codes;
   /// The shared operand of the linears.
   mlir::Value Input;
   int64_t Inputs = 0;

@@ -8,8 +8,8 @@ namespace qopt::codegen {
 
 /// An element is computed from elements of the operands, recursively, so that any list of
 /// operations compiles. Operations that need a pass over an axis for each element (reduce, matmul,
-/// linear, conv, pool) run that loop inside; softmax and attention would repeat it for every
-/// element and cannot be read.
+/// linear, dynamic_scale, conv, pool) run that loop inside; softmax and attention would repeat it
+/// for every element and cannot be read.
 class ElementReader {
 public:
   using Value = mlir::Value;
@@ -41,6 +41,7 @@ private:
   Value readReduce(ReduceOp Op, const Index &At);
   Value readMatmul(MatmulOp Op, const Index &At);
   Value readLinear(LinearOp Op, const Index &At);
+  Value readDynamicScale(DynamicScaleOp Op, const Index &At);
   Value readConv(ConvOp Op, const Index &At);
   Value readPool(PoolOp Op, const Index &At);
   Value readPad(PadOp Op, const Index &At);

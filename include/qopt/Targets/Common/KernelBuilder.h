@@ -254,6 +254,10 @@ mlir::Value skipCoding(mlir::Value Value, llvm::SmallVectorImpl<mlir::Operation 
 mlir::Value emitCoding(KernelBuilder &Builder, llvm::ArrayRef<mlir::Operation *> Ops,
                        mlir::Value X);
 
+/// The scale of a row (f32, one number) whose largest magnitude is given; NaN if one of them is not
+/// finite.
+mlir::Value emitDynamicScale(KernelBuilder &Builder, DynamicScaleOp Op, mlir::Value Largest);
+
 /// Whether `emitElementwise` knows the operation.
 bool isElementwise(mlir::Operation *Op);
 

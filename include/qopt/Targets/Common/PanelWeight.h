@@ -6,10 +6,14 @@
 
 namespace qopt::codegen {
 
-/// A weight in panels of `Rows` outputs (#qkernel.panels), and the code that reads one number.
+/// A weight in panels of `Rows` outputs, and the code that reads one number.
 class PanelWeight {
 public:
-  PanelWeight(mlir::RankedTensorType Type, int64_t Rows);
+  enum class Layout {
+    Panels, ///< #qkernel.panels
+    Words,  ///< #qkernel.word_panels, for products of bytes; `loadElement` does not read it
+  };
+  PanelWeight(mlir::RankedTensorType Type, int64_t Rows, Layout Lies = Layout::Panels);
 
   int64_t getOutputs() const { return Outputs; }
   int64_t getInputs() const { return Inputs; }
@@ -38,6 +42,7 @@ public:
 
 protected:
   int64_t Rows, Outputs, Inputs, Group, PanelBytes;
+  Layout Lies;
   StoredTypeInterface Stored;
   mlir::Type Element;
 };
