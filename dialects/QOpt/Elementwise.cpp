@@ -143,8 +143,9 @@ static LogicalResult verifyQuantization(Operation *Op, Value Input, Value Scale,
   auto Integer = dyn_cast<IntegerType>(Codes);
   bool IsCode = Integer && (Integer.getWidth() == 8 || Integer.getWidth() == 16 ||
                             (Integer.getWidth() == 32 && isa<DequantizeOp>(Op)));
-  if (!IsCode)
-    return Op->emitOpError() << "codes must be integers of 8 or 16 bits, found " << Codes;
+  if (!IsCode && !isa<Float8E4M3FNType>(Codes))
+    return Op->emitOpError() << "codes must be integers of 8 or 16 bits or f8E4M3FN, found "
+                             << Codes;
   if (!isa<FloatType>(rankedType(Scale).getElementType()))
     return Op->emitOpError() << "scale must be a float tensor, found " << Scale.getType();
   for (Value Parameter : {Scale, ZeroPoint}) {
@@ -211,7 +212,7 @@ LogicalResult DynamicScaleOp::inferResultDims(ArrayRef<Dims> Operands,
 LogicalResult DynamicScaleOp::verify() {
   if (!isa<FloatType>(rankedType(getInput()).getElementType()))
     return emitOpError() << "scales rows of floats, found " << getInput().getType();
-  if (getCode().getIntOrFloatBitWidth() != 8)
-    return emitOpError() << "codes have 8 bits, found " << getCode();
+  if (!getCode().isSignlessInteger(8) && !isa<Float8E4M3FNType>(getCode()))
+    return emitOpError() << "codes are i8 or f8E4M3FN, found " << getCode();
   return success();
 }

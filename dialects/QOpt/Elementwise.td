@@ -103,7 +103,7 @@ def QOpt_DynamicScaleOp : QOpt_TensorOp<"dynamic_scale", [InferTypeOpAdaptor]> {
     %y = qopt.dequantize %q, %s, %zero : tensor<?x8xi8>, tensor<?x1xf32>, tensor<i8>
     ```
   }];
-  let arguments = (ins QOpt_Tensor:$input, TypeAttrOf<AnySignlessInteger>:$code);
+  let arguments = (ins QOpt_Tensor:$input, TypeAttr:$code);
   let results = (outs QOpt_Tensor:$result);
   let assemblyFormat = "$input `as` $code attr-dict `:` type($input)";
   let hasVerifier = 1;

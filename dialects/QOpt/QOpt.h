@@ -61,6 +61,8 @@ llvm::SmallVector<SourceAttr> getFileRanges(mlir::Attribute source);
 
 /// Smallest and largest code of an integer type, whose signless integers are signed.
 std::pair<int64_t, int64_t> getCodeRange(mlir::IntegerType code);
+/// The largest number that a code is: of integers, or of 8-bit floats.
+double getLargestCode(mlir::Type code);
 
 /// The scheme of weights whose codes are those of the file.
 constexpr llvm::StringLiteral FileScheme = "file";

@@ -22,6 +22,7 @@ def QOpt_StoredTypeInterface : TypeInterface<"StoredTypeInterface"> {
     describes the form of codes, scales and zero points; the values belong to the tensor.
   }];
   let methods = [
+    InterfaceMethod<"Type of one code: integer, or a float of 8 bits.", "::mlir::Type", "getCodeType">,
     InterfaceMethod<"Bits of one code.", "unsigned", "getCodeBits">,
     InterfaceMethod<"Elements along the last axis that share one scale; 0: the whole axis.", "int64_t", "getGroupSize">,
     InterfaceMethod<"Type of a scale.", "::mlir::FloatType", "getScaleType">,
@@ -29,8 +30,8 @@ def QOpt_StoredTypeInterface : TypeInterface<"StoredTypeInterface"> {
     InterfaceMethod<"Type of a group's zero point: of a code, or a float type; null where there is none.", "::mlir::Type",
       "getZeroPointType">,
     InterfaceMethod<"The code that reads as zero where there is no zero point.", "int64_t", "getImplicitZeroPoint">,
-    InterfaceMethod<"Smallest code.", "int64_t", "getCodeMin">,
-    InterfaceMethod<"Largest code.", "int64_t", "getCodeMax">
+    InterfaceMethod<"The smallest number that a code is.", "int64_t", "getCodeMin">,
+    InterfaceMethod<"The largest number that a code is.", "int64_t", "getCodeMax">
   ];
 }
 

@@ -17,6 +17,15 @@ void QOptDialect::registerTypes() {
       >();
 }
 
+static LogicalResult verifyGroups(function_ref<InFlightDiagnostic()> EmitError, int64_t Group,
+                                  FloatType Scale) {
+  if (Group < 0)
+    return EmitError() << "a group has at least 1 element (0: the whole axis), found " << Group;
+  if (!Scale.isF16() && !Scale.isBF16() && !Scale.isF32())
+    return EmitError() << "scales must be f16, bf16 or f32, found " << Scale;
+  return success();
+}
+
 //===- !qopt.packed ---------------------------------------------------------------------------===//
 
 Type PackedType::parse(AsmParser &Parser) {
@@ -55,16 +64,15 @@ LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> EmitError, I
                                  FloatType ZeroPoint) {
   if (!Code.isSignless() || Code.getWidth() < 2 || Code.getWidth() > 8)
     return EmitError() << "codes must be signless integers of 2 to 8 bits, found " << Code;
-  if (Group < 0)
-    return EmitError() << "a group has at least 1 element (0: the whole axis), found " << Group;
-  if (!Scale.isF16() && !Scale.isBF16() && !Scale.isF32())
-    return EmitError() << "scales must be f16, bf16 or f32, found " << Scale;
+  if (failed(verifyGroups(EmitError, Group, Scale)))
+    return failure();
   assert((!ZeroPoint || Asymmetric) && "codes without zero points have no type of zero points");
   if (ZeroPoint && !ZeroPoint.isF16() && !ZeroPoint.isBF16() && !ZeroPoint.isF32())
     return EmitError() << "zero points that are no codes must be f16, bf16 or f32, found " << ZeroPoint;
   return success();
 }
 
+Type PackedType::getCodeType() const { return getCode(); }
 unsigned PackedType::getCodeBits() const { return getCode().getWidth(); }
 int64_t PackedType::getGroupSize() const { return getGroup(); }
 FloatType PackedType::getScaleType() const { return getScale(); }
@@ -79,6 +87,31 @@ int64_t PackedType::getCodeMin() const {
 int64_t PackedType::getCodeMax() const {
   return getAsymmetric() ? (int64_t(1) << getCodeBits()) - 1
                          : (int64_t(1) << (getCodeBits() - 1)) - 1;
+}
+
+//===- !qopt.scaled ---------------------------------------------------------------------------===//
+
+LogicalResult ScaledType::verify(function_ref<InFlightDiagnostic()> EmitError, FloatType Code,
+                                 int64_t Group, FloatType Scale) {
+  if (!isa<Float8E4M3FNType>(Code))
+    return EmitError() << "codes must be f8E4M3FN, found " << Code;
+  return verifyGroups(EmitError, Group, Scale);
+}
+
+Type ScaledType::getCodeType() const { return getCode(); }
+unsigned ScaledType::getCodeBits() const { return getCode().getWidth(); }
+int64_t ScaledType::getGroupSize() const { return getGroup(); }
+FloatType ScaledType::getScaleType() const { return getScale(); }
+bool ScaledType::hasZeroPoint() const { return false; }
+Type ScaledType::getZeroPointType() const { return Type(); }
+int64_t ScaledType::getImplicitZeroPoint() const { return 0; }
+int64_t ScaledType::getCodeMin() const { return -getCodeMax(); }
+int64_t ScaledType::getCodeMax() const { return int64_t(getLargestCode(getCode())); }
+
+double qopt::getLargestCode(Type Code) {
+  if (auto Float = dyn_cast<FloatType>(Code))
+    return APFloat::getLargest(Float.getFloatSemantics()).convertToDouble();
+  return double(getCodeRange(cast<IntegerType>(Code)).second);
 }
 
 //===- !qopt.kv_cache -------------------------------------------------------------------------===//

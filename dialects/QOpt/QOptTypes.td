@@ -25,6 +25,17 @@ def QOpt_PackedType : QOpt_Type<"Packed", "packed", [DeclareTypeInterfaceMethods
   let genVerifyDecl = 1;
 }
 
+def QOpt_ScaledType : QOpt_Type<"Scaled", "scaled", [DeclareTypeInterfaceMethods<QOpt_StoredTypeInterface>]> {
+  let summary = "Floating-point codes in groups along the last axis, each with a scale";
+  let description = [{
+    The element type of a stored tensor. `x = code * scale`. `!qopt.scaled<f8E4M3FN, group = 0, scale = f32>` has codes from -448 to 448 and one scale for the whole last
+    axis. The last group may be shorter than the others.
+  }];
+  let parameters = (ins "::mlir::FloatType":$code, "int64_t":$group, "::mlir::FloatType":$scale);
+  let assemblyFormat = "`<` $code `,` `group` `=` $group `,` `scale` `=` $scale `>`";
+  let genVerifyDecl = 1;
+}
+
 def QOpt_KVCacheType : QOpt_Type<"KVCache", "kv_cache"> {
   let summary = "Keys and values of the tokens that one attention layer has seen";
   let description = [{

@@ -42,7 +42,7 @@ static artefact::WeightRecord makeRecord(WeightOp Weight) {
   Record.Shape.assign(Ty.getShape().begin(), Ty.getShape().end());
   Record.Matrix = Ty.getRank() == 2;
   if (StoredTypeInterface Stored = getStoredElementType(Ty)) {
-    Record.Stored = "i" + std::to_string(Stored.getCodeBits());
+    Record.Stored = typeName(Stored.getCodeType());
     Record.Group = Stored.getGroupSize();
     Record.Symmetric = !Stored.hasZeroPoint();
     Record.ScaleType = typeName(Stored.getScaleType());

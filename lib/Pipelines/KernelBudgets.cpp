@@ -104,14 +104,17 @@ void BudgetFinder::considerRounding(StringRef Operation, Type To) {
 }
 
 /// Results behind codes. A scale of each row's own fills the range of codes, so that the next one
-/// is near.
+/// is near: the nearer, the more codes there are for the largest numbers.
 void BudgetFinder::considerCodes(Type Result) {
+  auto Scales = Body.getOps<DynamicScaleOp>();
   if (!isa<FloatType>(Result))
     consider("codes", "integers");
-  else if (!Body.getOps<DynamicScaleOp>().empty())
-    consider("linear", "bytes after a norm");
-  else
+  else if (Scales.empty())
     consider("codes", "computed");
+  else if (isa<FloatType>((*Scales.begin()).getCode()))
+    consider("linear", "float8 after a norm");
+  else
+    consider("linear", "bytes after a norm");
 }
 
 /// Within a kernel, too, the reference rounds where the model does, and a target may compute wider:

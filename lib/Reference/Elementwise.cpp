@@ -128,11 +128,13 @@ static LogicalResult evaluate(QuantizeOp Op, Frame &Frame) {
   const ReferenceTensor &Input = Frame.getTensor(Op.getInput()), &Scale = Frame.getTensor(Op.getScale()),
                         &ZeroPoint = Frame.getTensor(Op.getZeroPoint());
   auto ScaleTy = cast<FloatType>(Scale.getElementType());
-  auto Code = cast<IntegerType>(ZeroPoint.getElementType());
-  ReferenceTensor Result(Input.getType().clone(Code));
+  Type CodeTy = ZeroPoint.getElementType();
+  ReferenceTensor Result(Input.getType().clone(CodeTy));
   forEachIndex(Input.getShape(), [&](ArrayRef<int64_t> Index, int64_t I) {
     double By = Scale.getFloat(broadcastOffset(Scale, Index));
-    Result.setInteger(I, quantizeNumber(ScaleTy, Code, Input.getFloat(I), By,
+    if (auto Float = dyn_cast<FloatType>(CodeTy))
+      return Result.setFloat(I, quantizeNumber(ScaleTy, Float, Input.getFloat(I), By));
+    Result.setInteger(I, quantizeNumber(ScaleTy, cast<IntegerType>(CodeTy), Input.getFloat(I), By,
                                         ZeroPoint.getInteger(broadcastOffset(ZeroPoint, Index))));
   });
   return Frame.set(Op->getResult(0), std::move(Result));
@@ -143,8 +145,11 @@ static LogicalResult evaluate(DequantizeOp Op, Frame &Frame) {
                         &ZeroPoint = Frame.getTensor(Op.getZeroPoint());
   ReferenceTensor Result(Input.getType().clone(Scale.getElementType()));
   forEachIndex(Input.getShape(), [&](ArrayRef<int64_t> Index, int64_t I) {
-    int64_t Code = Input.getInteger(I) - ZeroPoint.getInteger(broadcastOffset(ZeroPoint, Index));
-    Result.setFloat(I, double(Code) * Scale.getFloat(broadcastOffset(Scale, Index)));
+    double Code =
+        Input.isFloat()
+            ? Input.getFloat(I)
+            : double(Input.getInteger(I) - ZeroPoint.getInteger(broadcastOffset(ZeroPoint, Index)));
+    Result.setFloat(I, Code * Scale.getFloat(broadcastOffset(Scale, Index)));
   });
   return Frame.set(Op->getResult(0), std::move(Result));
 }
@@ -155,7 +160,7 @@ static LogicalResult evaluate(DynamicScaleOp Op, Frame &Frame) {
   int64_t Columns = Shape.back();
   Shape.back() = 1;
   ReferenceTensor Result(cast<RankedTensorType>(Op.getType()).clone(Shape));
-  double Largest = getCodeRange(cast<IntegerType>(Op.getCode())).second;
+  double Largest = getLargestCode(Op.getCode());
   for (int64_t Row = 0; Row < Result.getNumElements(); ++Row) {
     double Magnitude = 0;
     bool IsFinite = true;

@@ -33,6 +33,21 @@ int64_t qopt::quantizeNumber(FloatType ScaleTy, IntegerType Code, double Value, 
   return std::isnan(Quotient) || Quotient >= double(Max) ? Max : Quotient <= double(Min) ? Min : int64_t(Quotient);
 }
 
+double qopt::quantizeNumber(FloatType ScaleTy, FloatType Code, double Value, double Scale) {
+  double Quotient = roundToFloat(ScaleTy, Value / Scale), Largest = getLargestCode(Code);
+  // NaN gives the largest code, as it does for integers.
+  return roundToFloat(Code, Quotient < Largest ? std::max(Quotient, -Largest) : Largest);
+}
+
+/// The number that a code of a stored tensor is: integer codes are themselves, others are bits.
+static double readCode(StoredTypeInterface Stored, int64_t Code) {
+  auto Float = dyn_cast<FloatType>(Stored.getCodeType());
+  if (!Float)
+    return double(Code);
+  llvm::APInt Bits(Float.getWidth(), uint64_t(Code));
+  return llvm::APFloat(Float.getFloatSemantics(), Bits).convertToDouble();
+}
+
 //===- ReferenceTensor ------------------------------------------------------------------------===//
 
 ReferenceTensor::ReferenceTensor(RankedTensorType Ty) : Ty(Ty), NumElements(Ty.getNumElements()) {
@@ -137,7 +152,8 @@ double ReferenceTensor::getFloat(int64_t Offset) const {
   int64_t Length = getRowLength(), Row = Offset / Length;
   int64_t Group = Stored.getGroupSize() ? Offset % Length / Stored.getGroupSize() : 0;
   // A difference of integers is exact; one with a zero point that is none is rounded like every f32 difference.
-  return double(float(double(Integers[Offset]) - getZeroPoint(Row, Group))) * getScale(Row, Group);
+  return double(float(readCode(Stored, Integers[Offset]) - getZeroPoint(Row, Group))) *
+         getScale(Row, Group);
 }
 
 int64_t ReferenceTensor::getInteger(int64_t Offset) const {
@@ -156,7 +172,8 @@ void ReferenceTensor::setFloat(int64_t Offset, double Value) {
 void ReferenceTensor::setInteger(int64_t Offset, int64_t Value) {
   assert(Kind != ElementKind::Float && !Rows);
   if (StoredTypeInterface Stored = getStoredElementType(Ty)) {
-    assert(Value >= Stored.getCodeMin() && Value <= Stored.getCodeMax());
+    assert(isa<FloatType>(Stored.getCodeType()) ||
+           (Value >= Stored.getCodeMin() && Value <= Stored.getCodeMax()));
     Integers[Offset] = Value;
   } else {
     Integers[Offset] = wrapToInteger(getElementType(), Value);

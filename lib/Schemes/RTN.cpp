@@ -1,10 +1,14 @@
-// Round to nearest: every group is scaled so that its extreme is a code, and each value takes the nearest code.
+// Round to nearest: every group is scaled so that its extreme is a code, and each value takes the
+// nearest code.
 //
-// Symmetric: scale = signed extreme / -2^(b-1), so that the value of largest magnitude is represented exactly by the
-// one code that has no counterpart of the other sign (ONNX Runtime's MatMulNBits quantizer does the same).
-// Asymmetric: the range, widened to hold zero, is divided into 2^b - 1 steps, and zero is a code.
+// Symmetric: scale = signed extreme / -2^(b-1), so that the value of largest magnitude is
+// represented exactly by the one code that has no counterpart of the other sign (ONNX Runtime's
+// MatMulNBits quantizer does the same). Codes that are floats: scale = largest magnitude / largest
+// code. Asymmetric: the range, widened to hold zero, is divided into 2^b - 1 steps, and zero is a
+// code.
 #include "qopt/Analysis/Scheme.h"
 #include "qopt/Base/BulkFormats.h"
+#include "qopt/Base/NumberFormats.h"
 
 #include <cmath>
 
@@ -35,6 +39,12 @@ private:
                             int16_t *Codes, float &Scale, float *ZeroPoint) {
     float Min, Max;
     rangeWithZero(Values, Size, Min, Max);
+    if (isa<FloatType>(Type.getCodeType())) {
+      Scale = roundToScaleType(Type.getScaleType(), std::max(-Min, Max) / Type.getCodeMax());
+      for (int64_t I = 0; I < Size; ++I)
+        Codes[I] = Scale != 0 ? float8FromFloat(Values[I] / Scale) : 0;
+      return;
+    }
     float Lowest = Type.getCodeMin(), Highest = Type.getCodeMax();
     Scale = ZeroPoint ? (Max - Min) / (Highest - Lowest) : (-Min > Max ? Min : Max) / Lowest;
     Scale = roundToScaleType(Type.getScaleType(), Scale);

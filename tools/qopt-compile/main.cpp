@@ -29,10 +29,14 @@ struct Flags {
   cl::opt<bool> F16{"f16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> BF16{"bf16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> W8A16{"w8a16", cl::desc("weights in 8 bits, one scale per channel; cache in f16"), cl::cat(FormatOptions)};
-  cl::opt<bool> W8A8{
-      "w8a8",
-      cl::desc("as --w8a16, and the inputs of the blocks' matrices in 8 bits, one scale per token"),
-      cl::cat(FormatOptions)};
+  cl::opt<bool> W8A8{"w8a8",
+                     cl::desc("int8 or e4m3: weights of the blocks, one scale per channel, and "
+                              "what they multiply, per token; else as --w8a16"),
+                     cl::cat(FormatOptions)};
+  cl::opt<bool> FP8{"fp8",
+                    cl::desc("int8 or e4m3: weights of the blocks, one scale per channel, and what "
+                             "they multiply, per token; else as --w8a16"),
+                    cl::cat(FormatOptions)};
   cl::opt<bool> W4A16{"w4a16", cl::desc("weights of the blocks in 4 bits, groups of 32; head and embedding in 8; cache in f16"), cl::cat(FormatOptions)};
   cl::opt<std::string> GroupSize{"group-size", cl::desc("weights that share a scale: 32, 64, 128 or channel"), cl::value_desc("n"), cl::cat(FormatOptions)};
   cl::opt<bool> Symmetric{"symmetric", cl::desc("codes without zero points (the default)"), cl::cat(FormatOptions)};
@@ -96,12 +100,13 @@ static Result<std::string> chooseFormat() {
                               {&flags().BF16, "bf16"},
                               {&flags().W8A16, "i8"},
                               {&flags().W8A8, "i8"},
+                              {&flags().FP8, "f8E4M3FN"},
                               {&flags().W4A16, "i4"}}) {
     if (!*Flag)
       continue;
     if (!Chosen.empty())
       return makeError(StatusCode::Usage,
-                       "choose one of --f32 --f16 --bf16 --w8a16 --w8a8 --w4a16");
+                       "choose one of --f32 --f16 --bf16 --w8a16 --w8a8 --fp8 --w4a16");
     Chosen = Format;
   }
   return Chosen;
@@ -119,7 +124,7 @@ static Result<int64_t> parseGroup() {
 
 /// With a format flag the cache has 16 bits unless asked: the flag's own 16-bit type, f16 for integer weights.
 static std::string defaultKV(llvm::StringRef Format) {
-  return Format.starts_with("i") ? "f16" : Format.str();
+  return Format.starts_with("i") || Format == "f8E4M3FN" ? "f16" : Format.str();
 }
 
 static Status checkChoice(const char *Flag, const std::string &Value, llvm::ArrayRef<const char *> Known) {
@@ -152,15 +157,15 @@ static void fillLevels(LevelOptions &Levels, Mistakes &Wrong) {
   if (!Format || !Group)
     return;
   if (flags().Requantize && Format->empty())
-    note(
-        Wrong,
-        makeError(StatusCode::Usage,
-                  "--requantize needs a format: --f32, --f16, --bf16, --w8a16, --w8a8 or --w4a16"));
+    note(Wrong, makeError(StatusCode::Usage, "--requantize needs a format: --f32, --f16, --bf16, "
+                                             "--w8a16, --w8a8, --fp8 or --w4a16"));
   if (flags().W8A8 && (*Group > 0 || flags().Asymmetric))
     note(Wrong, makeError(StatusCode::Usage,
                           "--w8a8 takes weights with one scale per channel and no zero points"));
   Levels.Weights = *Format;
-  Levels.Activations = flags().W8A8 ? "i8" : "";
+  if (flags().FP8 && flags().Asymmetric)
+    note(Wrong, makeError(StatusCode::Usage, "--fp8 takes weights without zero points"));
+  Levels.Activations = flags().W8A8 ? "i8" : flags().FP8 ? "f8E4M3FN" : "";
   Levels.Head = internalFormat(flags().Head);
   Levels.Embedding = internalFormat(flags().Embedding);
   Levels.KV = flags().KV.empty() ? defaultKV(*Format) : flags().KV.getValue();
@@ -170,6 +175,7 @@ static void fillLevels(LevelOptions &Levels, Mistakes &Wrong) {
   Levels.Scheme = flags().SchemeName;
   Levels.Reason = *Format == "i4"   ? "--w4a16"
                   : flags().W8A8    ? "--w8a8"
+                  : flags().FP8     ? "--fp8"
                   : *Format == "i8" ? "--w8a16"
                   : Format->empty() ? "option"
                                     : "--" + *Format;

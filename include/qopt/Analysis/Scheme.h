@@ -14,8 +14,9 @@
 
 namespace qopt {
 
-/// Rows of a weight as the stored type holds them. Codes are in the type's own range; scales are already rounded to
-/// the scale type. A row has ceil(columns / group) groups, the last one perhaps shorter.
+/// Rows of a weight as the stored type holds them. Codes are in the type's own range, those that
+/// are floats as bits; scales are already rounded to the scale type. A row has ceil(columns /
+/// group) groups, the last one perhaps shorter.
 struct QuantizedRows {
   int64_t Rows = 0, Columns = 0, Groups = 0;
   std::vector<int16_t> Codes;      // [Rows][Columns]

@@ -74,6 +74,33 @@ inline float floatFromBfloat(uint16_t Bfloat) {
   return floatOfBits((Bits & 0x7fffffff) > 0x7f800000 ? Bits | 0x400000 : Bits);
 }
 
+/// The bits of the nearest e4m3 (S.EEEE.MMM with a bias of 7, no infinities); what lies beyond its
+/// largest number, 448, becomes that.
+inline uint8_t float8FromFloat(float Value) {
+  uint32_t Bits = bitsOfFloat(Value), Magnitude = Bits & 0x7fffffff, Result;
+  if (Magnitude > 0x7f800000) // NaN
+    Result = 0x7f;
+  else if (Magnitude >= 0x43e00000) // 448 and above
+    Result = 0x7e;
+  else if (Magnitude >= 0x3c800000) // normal, 2^-6 and above; below 448 nothing rounds beyond it
+    Result = shiftRightRoundEven(Magnitude - (120u << 23), 20);
+  else if (Magnitude < 0x3a000000) // below 2^-11, less than half of the smallest subnormal
+    Result = 0;
+  else
+    Result = shiftRightRoundEven((Magnitude & 0x7fffff) | 0x800000, 141 - (Magnitude >> 23));
+  return static_cast<uint8_t>((Bits >> 24 & 0x80) | Result);
+}
+
+/// The exact value of an e4m3.
+inline float floatFromFloat8(uint8_t Float8) {
+  uint32_t Sign = uint32_t(Float8 & 0x80) << 24, Magnitude = Float8 & 0x7f;
+  if (Magnitude == 0x7f)
+    return floatOfBits(Sign | 0x7fc00000);
+  if (Magnitude < 8)
+    return floatOfBits(Sign | bitsOfFloat(static_cast<float>(Magnitude) * 0x1p-9f));
+  return floatOfBits(Sign | ((Magnitude << 20) + (120u << 23)));
+}
+
 } // namespace qopt
 
 #endif

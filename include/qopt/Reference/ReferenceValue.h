@@ -39,6 +39,8 @@ int64_t wrapToInteger(mlir::Type Ty, int64_t Value);
 
 /// The code of a number: see qopt.quantize. The quotient is rounded to `ScaleTy`.
 int64_t quantizeNumber(mlir::FloatType ScaleTy, mlir::IntegerType Code, double Value, double Scale, int64_t ZeroPoint);
+/// The same for codes that are floats, which have no zero point.
+double quantizeNumber(mlir::FloatType ScaleTy, mlir::FloatType Code, double Value, double Scale);
 
 class ReferenceTensor {
 public:

@@ -58,7 +58,8 @@ static std::optional<Role> roleOf(OpOperand &Use) {
 }
 
 StringRef AssignPrecisionPass::formatOf(Role Role) const {
-  StringRef Wider = StringRef(Weights).starts_with("i") ? StringRef("i8") : StringRef(Weights);
+  bool HasCodes = StringRef(Weights).starts_with("i") || Weights == "f8E4M3FN";
+  StringRef Wider = HasCodes ? StringRef("i8") : StringRef(Weights);
   if (Role == Role::Head)
     return Head.empty() ? Wider : StringRef(Head);
   if (Role == Role::Embedding)
@@ -74,12 +75,16 @@ FailureOr<Type> AssignPrecisionPass::parseFormat(StringRef Format) {
     return Type(Float16Type::get(Context));
   if (Format == "bf16")
     return Type(BFloat16Type::get(Context));
-  if (Format != "i4" && Format != "i8")
-    return emitError(getOperation().getLoc()) << "unknown format '" << Format << "'; known: f32, f16, bf16, i8, i4";
+  if (Format != "i4" && Format != "i8" && Format != "f8E4M3FN")
+    return emitError(getOperation().getLoc())
+           << "unknown format '" << Format << "'; known: f32, f16, bf16, f8E4M3FN, i8, i4";
   unsigned Bits = Format == "i4" ? 4 : 8;
   // A group size that was asked for is meant for the projections' format.
   bool Asked = Group >= 0 && (Format == Weights || StringRef(Weights).empty());
   int64_t Size = Asked ? int64_t(Group) : (Bits == 4 ? 32 : 0);
+  if (Format == "f8E4M3FN")
+    return Type(
+        ScaledType::get(Context, Float8E4M3FNType::get(Context), Size, Float32Type::get(Context)));
   return Type(PackedType::get(Context, IntegerType::get(Context, Bits), Size, Float16Type::get(Context),
                               Asymmetric));
 }
@@ -116,15 +121,19 @@ LogicalResult AssignPrecisionPass::decide(WeightOp Weight, Role Role) {
   return success();
 }
 
-/// The inputs of contractions become codes where the weight has one scale per output, so that sums
-/// of products of codes are the result but for a factor.
+/// The inputs of contractions become codes where the weight has codes of the same type, and, as
+/// integers, one scale per output, so that sums of products of codes are the result but for a
+/// factor.
 void AssignPrecisionPass::decideInputs(WeightOp Weight, ArrayRef<UseWeightOp> Uses) {
   auto Decision = Weight.getPrecision();
-  auto Stored = Decision ? dyn_cast<PackedType>(Decision->getStoredType()) : PackedType();
-  if (Activations.empty() || !Stored || Stored.getCodeBits() != 8 || Stored.getGroup() != 0 ||
-      Stored.hasZeroPoint())
+  auto Stored =
+      Decision ? dyn_cast<StoredTypeInterface>(Decision->getStoredType()) : StoredTypeInterface();
+  if (Activations.empty() || !Stored || Stored.hasZeroPoint())
     return;
-  Type Code = IntegerType::get(&getContext(), 8);
+  Type Code = Activations == "i8" ? Type(IntegerType::get(&getContext(), 8))
+                                  : Type(Float8E4M3FNType::get(&getContext()));
+  if (Stored.getCodeType() != Code || (Code.isInteger() && Stored.getGroupSize() != 0))
+    return;
   for (UseWeightOp Use : Uses)
     for (Operation *User : Use->getUsers())
       if (isa<LinearOp>(User))
@@ -168,9 +177,9 @@ void AssignPrecisionPass::runOnOperation() {
                                        << "'; known: " << llvm::join(Schemes.getNames(), ", ");
     return signalPassFailure();
   }
-  if (!Activations.empty() && Activations != "i8") {
+  if (!Activations.empty() && Activations != "i8" && Activations != "f8E4M3FN") {
     emitError(getOperation().getLoc())
-        << "unknown format '" << Activations << "' of activations; known: i8";
+        << "unknown format '" << Activations << "' of activations; known: i8, f8E4M3FN";
     return signalPassFailure();
   }
   // A use of a tied table in another role gets a use_weight of its own, so that it can be renamed.

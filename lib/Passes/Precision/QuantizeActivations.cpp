@@ -14,8 +14,8 @@ static Value createCodes(OpBuilder &Builder, Value Input, Type Code) {
   Location Loc = Input.getLoc();
   Builder.setInsertionPointAfterValue(Input);
   auto ZeroTy = RankedTensorType::get({}, Code);
-  Value Zero = ConstantOp::create(Builder, Loc,
-                                  DenseElementsAttr::get(ZeroTy, Builder.getIntegerAttr(Code, 0)));
+  Value Zero =
+      ConstantOp::create(Builder, Loc, DenseElementsAttr::get(ZeroTy, Builder.getZeroAttr(Code)));
   Value Scale = DynamicScaleOp::create(Builder, Loc, Input, TypeAttr::get(Code));
   Value Codes = QuantizeOp::create(Builder, Loc, Input, Scale, Zero);
   return DequantizeOp::create(Builder, Loc, Codes, Scale, Zero);

@@ -203,16 +203,27 @@ Value codegen::emitRequantized(KernelBuilder &B, QuantizationAttr By, Value X) {
   return B.mul(emitCentredCode(B, X, Scale, Zero, By.getCode(), B.getF32Type()), Scale);
 }
 
+/// Codes that are floats, as f32. NaN gives the largest, as it does for integers.
+static Value emitFloatCode(KernelBuilder &B, Value X, Value Scale, FloatType Code, Type ScaleTy) {
+  double Most = getLargestCode(Code);
+  Value Low = B.constant(X.getType(), -Most), High = B.constant(X.getType(), Most);
+  Value Quotient = B.rounded(B.div(X, Scale), ScaleTy);
+  Quotient = B.select(B.lessThan(Quotient, High), Quotient, High);
+  return B.rounded(B.select(B.lessThan(Low, Quotient), Quotient, Low), Code);
+}
+
 /// Only floats that are computed in f32.
 static Value emitQuantize(KernelBuilder &B, QuantizeOp Op, ArrayRef<Value> Operands) {
-  auto Code = cast<IntegerType>(codegen::getElementType(Op.getResult()));
   if (!getElementTypeOrSelf(Operands[0].getType()).isF32() ||
       !getElementTypeOrSelf(Operands[1].getType()).isF32())
     return nullptr;
+  Type ScaleTy = codegen::getElementType(Op.getScale());
+  Type CodeTy = codegen::getElementType(Op.getResult());
+  if (auto Float = dyn_cast<FloatType>(CodeTy))
+    return emitFloatCode(B, Operands[0], Operands[1], Float, ScaleTy);
+  auto Code = cast<IntegerType>(CodeTy);
   Value Zero = B.toFloat(Operands[2]);
-  Value Number = B.add(emitCentredCode(B, Operands[0], Operands[1], Zero, Code,
-                                       codegen::getElementType(Op.getScale())),
-                       Zero);
+  Value Number = B.add(emitCentredCode(B, Operands[0], Operands[1], Zero, Code, ScaleTy), Zero);
   Value Wide = arith::FPToSIOp::create(B, withElement(Number, B.getI32Type()), Number);
   Type To = B.getComputeType(Code);
   return To.isInteger(32) ? Wide : Value(arith::TruncIOp::create(B, withElement(Wide, To), Wide));
@@ -226,6 +237,8 @@ static Value emitDequantize(KernelBuilder &B, ArrayRef<Value> Operands) {
   };
   if (!getElementTypeOrSelf(Operands[1].getType()).isF32())
     return nullptr;
+  if (isa<FloatType>(getElementTypeOrSelf(Operands[0].getType())))
+    return B.mul(Operands[0], Operands[1]);
   return B.mul(B.toFloat(B.sub(Widen(Operands[0]), Widen(Operands[2]))), Operands[1]);
 }
 
@@ -309,9 +322,9 @@ Value codegen::emitCoding(KernelBuilder &B, ArrayRef<Operation *> Ops, Value X) 
 }
 
 Value codegen::emitDynamicScale(KernelBuilder &B, DynamicScaleOp Op, Value Largest) {
-  int64_t Code = getCodeRange(cast<IntegerType>(Op.getCode())).second;
+  double Code = getLargestCode(Op.getCode());
   double Infinity = std::numeric_limits<double>::infinity(),
          NaN = std::numeric_limits<double>::quiet_NaN();
   Value IsFinite = B.lessThan(Largest, B.f32(Infinity, 0));
-  return B.select(IsFinite, B.div(Largest, B.f32(double(Code), 0)), B.f32(NaN, 0));
+  return B.select(IsFinite, B.div(Largest, B.f32(Code, 0)), B.f32(NaN, 0));
 }

@@ -1,7 +1,8 @@
 // Loads and stores, with conversions between the types that memory holds and those that are
 // computed with.
-#include "qopt/Targets/Common/KernelBuilder.h"
+#include "Float8.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
@@ -30,12 +31,25 @@ void KernelBuilder::storeRaw(Value Stored, Value Pointer) {
 Type KernelBuilder::getComputeType(Type Element) {
   if (Element.isUnsignedInteger())
     return getIntegerType(Element.getIntOrFloatBitWidth() < 32 ? 32 : 64);
-  return Element.isF16() || Element.isBF16() ? getF32Type() : Element;
+  bool IsShort = Element.isF16() || Element.isBF16() || isa<Float8E4M3FNType>(Element);
+  return IsShort ? getF32Type() : Element;
 }
 
 Type KernelBuilder::withLanesOf(Value Like, Type Element) {
   int64_t Lanes = getLanes(Like);
   return Lanes ? Type(vectorOf(Element, Lanes)) : Element;
+}
+
+//===- Floats of 8 bits -----------------------------------------------------------------------===//
+
+Value KernelBuilder::widenFloat8(Value Stored) {
+  Value Bits = arith::ExtUIOp::create(*this, withLanesOf(Stored, getI32Type()), Stored);
+  return codegen::widenFloat8(*this, Bits);
+}
+
+Value KernelBuilder::narrowFloat8(Value Computed) {
+  return arith::TruncIOp::create(*this, withLanesOf(Computed, getI8Type()),
+                                 codegen::narrowFloat8(*this, Computed));
 }
 
 //===- Integers -------------------------------------------------------------------------------===//

@@ -39,6 +39,12 @@ int64_t PanelWeight::getGroupBytes() const {
   return getCodeBytes(Group) + Rows * (Scale + getZeroPointBytes());
 }
 
+Value PanelWeight::decodeBytes(KernelBuilder &B, Value Bytes) const {
+  if (isa<FloatType>(StoredTypeInterface(Stored).getCodeType()))
+    return B.widenFloat8(Bytes);
+  return B.toFloat(arith::ExtSIOp::create(B, B.withLanesOf(Bytes, B.getI32Type()), Bytes));
+}
+
 Value PanelWeight::loadElement(KernelBuilder &B, Value Panel, Value InPanel, Value Input) const {
   if (!isStored())
     return B.loadScalar(B.element(Panel, B.add(B.mul(Input, Rows), InPanel), Element), Element);
@@ -59,8 +65,10 @@ Value PanelWeight::loadElement(KernelBuilder &B, Value Panel, Value InPanel, Val
     Code = IsUnsigned ? B.shr(Top, Down) : B.sar(Top, Down);
   } else {
     Value Byte = B.loadRaw(B.bytes(Codes, B.add(B.mul(InGroup, Rows), InPanel)), B.getI8Type());
-    Code = IsUnsigned ? Value(arith::ExtUIOp::create(B, I32, Byte))
-                      : Value(arith::ExtSIOp::create(B, I32, Byte));
+    if (!IsUnsigned)
+      return B.mul(decodeBytes(B, Byte),
+                   B.loadScalar(B.element(Scales, InPanel, ScaleType), ScaleType));
+    Code = arith::ExtUIOp::create(B, I32, Byte);
   }
   Value Scale = B.loadScalar(B.element(Scales, InPanel, ScaleType), ScaleType);
   if (hasFloatZeroPoint()) {

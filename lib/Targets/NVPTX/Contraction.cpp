@@ -246,9 +246,10 @@ Values ContractionEmitter::multiplyCodes(const PanelWeight &Weight, Value Panel,
           Sums = B.loop(B.index(0), Count, 1, Zero, [&](Value I, ValueRange Carried) {
             Value At = B.add(B.mul(I, PanelRows), B.getLane());
             Value Byte = B.loadRaw(B.bytes(Codes, At), I8);
-            Value Code = ZeroPoint ? B.sub(arith::ExtUIOp::create(B, I32, Byte), ZeroPoint)
-                                   : Value(arith::ExtSIOp::create(B, I32, Byte));
-            return addProducts(B.toFloat(Code), B.add(First, I), FirstRow, Carried);
+            Value Code = ZeroPoint
+                             ? B.toFloat(B.sub(arith::ExtUIOp::create(B, I32, Byte), ZeroPoint))
+                             : Weight.decodeBytes(B, Byte);
+            return addProducts(Code, B.add(First, I), FirstRow, Carried);
           });
         Values Next;
         for (auto [Sum, Total] : llvm::zip_equal(Sums, Totals))

@@ -378,7 +378,7 @@ func.func @f(%x: tensor<2x8xi32>, %s: tensor<f32>, %z: tensor<i8>) {
 // -----
 
 func.func @f(%x: tensor<2x8xf32>, %s: tensor<f32>, %z: tensor<i32>) {
-  // expected-error @+1 {{codes must be integers of 8 or 16 bits, found 'i32'}}
+  // expected-error @+1 {{codes must be integers of 8 or 16 bits or f8E4M3FN, found 'i32'}}
   %0 = qopt.quantize %x, %s, %z : tensor<2x8xf32>, tensor<f32>, tensor<i32>
   return
 }
@@ -418,7 +418,7 @@ func.func @f(%x: tensor<4x8xi32>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>) {
-  // expected-error @+1 {{codes have 8 bits, found 'i4'}}
+  // expected-error @+1 {{codes are i8 or f8E4M3FN, found 'i4'}}
   %0 = qopt.dynamic_scale %x as i4 : tensor<4x8xf32>
   return
 }

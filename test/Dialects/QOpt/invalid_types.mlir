@@ -20,6 +20,16 @@ func.func private @f(tensor<4x8x!qopt.packed<i4, group = 4, scale = f64>>)
 
 // -----
 
+// expected-error @+1 {{codes must be f8E4M3FN, found 'f8E5M2'}}
+func.func private @f(tensor<4x8x!qopt.scaled<f8E5M2, group = 4, scale = f32>>)
+
+// -----
+
+// expected-error @+1 {{scales must be f16, bf16 or f32, found 'f64'}}
+func.func private @f(tensor<4x8x!qopt.scaled<f8E4M3FN, group = 4, scale = f64>>)
+
+// -----
+
 // expected-error @+1 {{expected heads x head size}}
 func.func private @f(!qopt.kv_cache<2x3x4, capacity = 8, key = f32, value = f32>)
 

@@ -61,6 +61,13 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
     return %e, %y, %z : tensor<?x?x64xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>
   }
 
+  // CHECK-LABEL: func.func @scaled
+  func.func @scaled(%x: tensor<?x64xf32>, %w: tensor<16x64x!qopt.scaled<f8E4M3FN, group = 0, scale = f32>>) -> tensor<?x16xf32> {
+    // CHECK: tensor<16x64x!qopt.scaled<f8E4M3FN, group = 0, scale = f32>>
+    %y = qopt.linear %x, %w : tensor<?x64xf32>, tensor<16x64x!qopt.scaled<f8E4M3FN, group = 0, scale = f32>>
+    return %y : tensor<?x16xf32>
+  }
+
   // CHECK-LABEL: func.func @elementwise
   func.func @elementwise(%x: tensor<?x8xf32>, %b: tensor<8xf32>) -> tensor<?x8xf16> {
     // CHECK: qopt.constant dense<2.000000e+00> : tensor<f32>
@@ -81,6 +88,13 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
     %6 = qopt.cast %5 : tensor<?x8xf32> to tensor<?x8xf16>
     // CHECK: qopt.dynamic_scale %{{.*}} as i8 : tensor<?x8xf32>
     %s = qopt.dynamic_scale %5 as i8 : tensor<?x8xf32>
+    // CHECK: qopt.dynamic_scale %{{.*}} as f8E4M3FN : tensor<?x8xf32>
+    %t = qopt.dynamic_scale %5 as f8E4M3FN : tensor<?x8xf32>
+    %none = qopt.constant dense<0.0> : tensor<f8E4M3FN>
+    // CHECK: qopt.quantize %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x8xf32>, tensor<?x1xf32>, tensor<f8E4M3FN>
+    %float8 = qopt.quantize %5, %t, %none : tensor<?x8xf32>, tensor<?x1xf32>, tensor<f8E4M3FN>
+    // CHECK: qopt.dequantize %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x8xf8E4M3FN>, tensor<?x1xf32>, tensor<f8E4M3FN>
+    %read8 = qopt.dequantize %float8, %t, %none : tensor<?x8xf8E4M3FN>, tensor<?x1xf32>, tensor<f8E4M3FN>
     %zero = qopt.constant dense<128> : tensor<ui8>
     // CHECK: qopt.quantize %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x8xf32>, tensor<f32>, tensor<ui8>
     %7 = qopt.quantize %5, %c, %zero : tensor<?x8xf32>, tensor<f32>, tensor<ui8>

@@ -19,7 +19,7 @@ def log_softmax(logits):
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-for export, flags, chip in [(export, ("--w4a16",), "sm90") for export in EXPORTS] + [("genai", ("--w8a16",), "sm90"), ("genai", ("--w8a8",), "sm90"), ("genai", ("--bf16",), "sm90"),
+for export, flags, chip in [(export, ("--w4a16",), "sm90") for export in EXPORTS] + [("genai", ("--w8a16",), "sm90"), ("genai", ("--w8a8",), "sm90"), ("genai", ("--fp8",), "sm90"), ("genai", ("--bf16",), "sm90"),
                                                                                   ("genai", ("--w4a16",), "sm80")]:
     name = f"{export}{''.join(flags)}, {chip}"
     model = os.path.join(models, f"classics1m-{export}.onnx")
@@ -30,7 +30,7 @@ for export, flags, chip in [(export, ("--w4a16",), "sm90") for export in EXPORTS
     wanted = log_softmax(run_arrays(cpu, folder, ids=ids)["logits"])
     found = log_softmax(run_arrays(gpu, folder, tool="qopt-run-sim", ids=ids)["logits"])
     divergence = float((np.exp(wanted) * (wanted - found)).sum(-1).mean())
-    types = "cpu and gpu, codes of activations" if "--w8a8" in flags else "cpu and gpu"
+    types = "cpu and gpu, codes of activations" if flags[0] in ("--w8a8", "--fp8") else "cpu and gpu"
     check(divergence <= budget("divergence", types), f"{name}: a divergence of {divergence} from the CPU")
     margin = np.sort(wanted, -1)
     clear = margin[..., -1] - margin[..., -2] > 2 * np.abs(wanted - found).max()

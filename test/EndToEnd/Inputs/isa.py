@@ -23,7 +23,7 @@ fresh(given.folder)
 
 model = os.path.join(given.models, "classics1m-genai.onnx")
 windows = windows_of(np.load(os.path.join(given.models, "tokens-eval.npy")), 48)[:1]
-FORMATS = ("f32", "w4a16", "w8a8")
+FORMATS = ("f32", "w4a16", "w8a8", "fp8")
 
 
 def start(artefact, *arguments, emulate=None, isa=None, **options):

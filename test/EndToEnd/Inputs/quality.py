@@ -27,6 +27,7 @@ FORMATS = {
     "bf16": ("--bf16",),
     "w8a16": ("--w8a16",),
     "w8a8": ("--w8a8",),
+    "fp8": ("--fp8",),
     "w4a16": ("--w4a16",),
     "w4a16, head int4, embedding f32": ("--w4a16", "--head=int4", "--embedding=f32"),
     "w4a16, asymmetric": ("--w4a16", "--asymmetric"),

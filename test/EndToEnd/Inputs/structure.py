@@ -96,7 +96,7 @@ check(all(kernel["variants"][0]["symbol"] == kernel["variants"][1]["symbol"] for
 # Apart, the same operations give the same logits.
 model = os.path.join(models, "classics1m-genai.onnx")
 ids = np.load(os.path.join(models, "tokens-eval.npy"))[None, :200].astype(np.int64)
-for name in ("--f32", "--w4a16", "--w8a8"):
+for name in ("--f32", "--w4a16", "--w8a8", "--fp8"):
     fused = compile_model(model, os.path.join(folder, "fused.qopt"), name)
     apart = compile_model(model, os.path.join(folder, "apart.qopt"), name, "--no-fuse")
     (_, few), (_, many) = per_layer(read_json(fused, "program.json")), per_layer(read_json(apart, "program.json"))
@@ -104,5 +104,5 @@ for name in ("--f32", "--w4a16", "--w8a8"):
     check_buffers(name + " --no-fuse", read_json(apart, "program.json"))
     a, b = (run_arrays(artefact, folder, ids=ids)["logits"] for artefact in (fused, apart))
     error = np.abs(a - b).max() / np.ptp(a)
-    check(error <= budget("logits without fusion", "w8a8" if name == "--w8a8" else "any"), f"{name} --no-fuse: logits differ by {error} of their range")
+    check(error <= budget("logits without fusion", name[2:] if name in ("--w8a8", "--fp8") else "any"), f"{name} --no-fuse: logits differ by {error} of their range")
     print(f"{name}: {few} launches, {many} with --no-fuse; logits differ by {error:.2g} of their range")

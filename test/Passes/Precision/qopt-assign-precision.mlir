@@ -2,6 +2,7 @@
 // RUN: qopt-opt %s --qopt-assign-precision="weights=i4 head=i4 embedding=f16 group=64 asymmetric" | FileCheck %s --check-prefix=UNTIED
 // RUN: qopt-opt %s --qopt-assign-precision="weights=i8 activations=i8 reason=w8a8" | FileCheck %s --check-prefix=BYTES
 // RUN: qopt-opt %s --qopt-assign-precision="weights=i4 activations=i8" | FileCheck %s --check-prefix=NUMBERS
+// RUN: qopt-opt %s --qopt-assign-precision="weights=f8E4M3FN activations=f8E4M3FN reason=fp8" | FileCheck %s --check-prefix=FLOAT8
 // RUN: not qopt-opt %s --qopt-assign-precision="activations=i4" 2>&1 | FileCheck %s --check-prefix=ACTIVATIONS
 // RUN: not qopt-opt %s --qopt-assign-precision="weights=i3" 2>&1 | FileCheck %s --check-prefix=FORMAT
 // RUN: not qopt-opt %s --qopt-assign-precision="scheme=nearest" 2>&1 | FileCheck %s --check-prefix=SCHEME
@@ -31,8 +32,14 @@
 // BYTES-NOT: qopt.input_precision
 // NUMBERS-NOT: qopt.input_precision
 
-// ACTIVATIONS: unknown format 'i4' of activations; known: i8
-// FORMAT: unknown format 'i3'; known: f32, f16, bf16, i8, i4
+// Head and embedding stay integers.
+// FLOAT8: qopt.weight @embedding {{.*}} precision <!qopt.packed<i8, group = 0, scale = f16>, "rtn", "fp8">
+// FLOAT8: qopt.weight @proj {{.*}} precision <!qopt.scaled<f8E4M3FN, group = 0, scale = f32>, "rtn", "fp8">
+// FLOAT8: qopt.linear {{.*}} {qopt.input_precision = #qopt.precision<f8E4M3FN, "dynamic", "fp8">} {{.*}} tensor<32x32xf32>
+// FLOAT8-NOT: qopt.input_precision
+
+// ACTIVATIONS: unknown format 'i4' of activations; known: i8, f8E4M3FN
+// FORMAT: unknown format 'i3'; known: f32, f16, bf16, f8E4M3FN, i8, i4
 // SCHEME: unknown scheme 'nearest'; known: rtn
 
 qopt.weight @embedding : tensor<64x32xf32> from [#qopt.source<"w", offset = 0, length = 8192, type = tensor<64x32xf32>, hash = 0>]

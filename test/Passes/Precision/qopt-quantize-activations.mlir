@@ -31,3 +31,12 @@ func.func @half(%x: tensor<4x32xf16>) -> tensor<4x16xf16> {
   %a = qopt.linear %x, %w {qopt.input_precision = #qopt.precision<i8, "dynamic", "--w8a8">} : tensor<4x32xf16>, tensor<16x32x!qopt.packed<i8, group = 0, scale = f16>>
   return %a : tensor<4x16xf16>
 }
+
+// CHECK-LABEL: func.func @float8
+// CHECK: qopt.constant dense<0.000000e+00> : tensor<f8E4M3FN>
+// CHECK: qopt.dynamic_scale %{{.*}} as f8E4M3FN : tensor<4x32xf32>
+// CHECK: qopt.dequantize {{.*}} : tensor<4x32xf8E4M3FN>, tensor<4x1xf32>, tensor<f8E4M3FN>
+func.func @float8(%x: tensor<4x32xf32>, %w: tensor<16x32x!qopt.scaled<f8E4M3FN, group = 0, scale = f32>>) -> tensor<4x16xf32> {
+  %a = qopt.linear %x, %w {qopt.input_precision = #qopt.precision<f8E4M3FN, "dynamic", "--fp8">} : tensor<4x32xf32>, tensor<16x32x!qopt.scaled<f8E4M3FN, group = 0, scale = f32>>
+  return %a : tensor<4x16xf32>
+}

@@ -23,14 +23,15 @@ std::string tensor(const std::string &Shape, const std::string &Element) {
 }
 
 /// Takes `From` through codes with a scale for each row, to %r.
-std::string dynamicCodes(const std::string &From, int64_t K, const std::string &Element = "f32") {
+std::string dynamicCodes(const std::string &From, int64_t K, const std::string &Element = "f32",
+                         const std::string &Code = "i8") {
   return llvm::formatv(R"(
-      %zero = qopt.constant dense<0> : tensor<i8>
-      %s = qopt.dynamic_scale {0} as i8 : tensor<?x?x{1}x{2}>
-      %q = qopt.quantize {0}, %s, %zero : tensor<?x?x{1}x{2}>, tensor<?x?x1xf32>, tensor<i8>
-      %r = qopt.dequantize %q, %s, %zero : tensor<?x?x{1}xi8>, tensor<?x?x1xf32>, tensor<i8>
+      %zero = qopt.constant dense<{4}> : tensor<{3}>
+      %s = qopt.dynamic_scale {0} as {3} : tensor<?x?x{1}x{2}>
+      %q = qopt.quantize {0}, %s, %zero : tensor<?x?x{1}x{2}>, tensor<?x?x1xf32>, tensor<{3}>
+      %r = qopt.dequantize %q, %s, %zero : tensor<?x?x{1}x{3}>, tensor<?x?x1xf32>, tensor<{3}>
   )",
-                       From, K, Element);
+                       From, K, Element, Code, Code == "i8" ? "0" : "0.0");
 }
 
 /// The same with constant scale and zero point.
@@ -204,5 +205,47 @@ TEST(ByteContraction, CodesAlone) {
       qkernel.yield %s, %r : tensor<?x?x1xf32>, tensor<?x?x24xf32>
     })",
                                    rows(24), Symbols, dynamicCodes("%x", 24));
+  KernelTester(Text, Sizes{{1, 1}, {2, 5}}).budget("elementwise", "f32").run();
+}
+
+// e4m3 weights and inputs: codes are read exactly, sums are those of floats.
+TEST(Float8Contraction, Shapes) {
+  for (const char *Weight : {"!qopt.scaled<f8E4M3FN, group = 0, scale = f32>",
+                             "!qopt.scaled<f8E4M3FN, group = 16, scale = f16>"})
+    for (int64_t K : {1, 7, 24, 130}) {
+      SCOPED_TRACE(Weight + std::to_string(K));
+      KernelTester Codes(linear(33, K, dynamicCodes("%x", K, "f32", "f8E4M3FN"), Weight),
+                         Sizes{{1, 1}, {1, 3}, {1, 9}});
+      Codes.weights({1}).budget("linear", "codes").run();
+      Codes.expectCpuLowering("contraction");
+    }
+}
+
+TEST(Float8Contraction, EdgesOfRows) {
+  double Infinity = std::numeric_limits<double>::infinity(),
+         NaN = std::numeric_limits<double>::quiet_NaN();
+  for (const std::vector<double> &Numbers :
+       {std::vector<double>{0, 0, 0, 0, 0, 0, 0, 0, 1, -1, 0.5, 0, 0, 0, 0, 0.25},
+        {448, 17, 19, -17, -19, 0x1p-10, 0x3p-10, -0x1p-10, -448, 0x1p-7, 0x3p-9, 1.0625, 0, 99, 1,
+         3},
+        {1, 2, NaN, 4, 5, 6, 7, 8, 1, 1, 1, 1, 1, 1, 1, 1},
+        {1, 2, 3, 4, -Infinity, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}})
+    for (int64_t M : {1, 2, 3})
+      KernelTester(linear(33, 8, dynamicCodes("%x", 8, "f32", "f8E4M3FN"),
+                          "!qopt.scaled<f8E4M3FN, group = 0, scale = f32>"),
+                   {1, M})
+          .weights({1})
+          .floats(0, Numbers)
+          .budget("linear", "codes")
+          .run();
+}
+
+TEST(Float8Contraction, CodesInMemory) {
+  std::string Text = llvm::formatv(R"(
+    qkernel.kernel @k(%x: tensor<?x?x24xf32> {0}) -> (tensor<?x?x24xf8E4M3FN>, tensor<?x?x24xf32>) attributes {{kind = "generic", {1}} {{
+      {2}
+      qkernel.yield %q, %r : tensor<?x?x24xf8E4M3FN>, tensor<?x?x24xf32>
+    })",
+                                   rows(24), Symbols, dynamicCodes("%x", 24, "f32", "f8E4M3FN"));
   KernelTester(Text, Sizes{{1, 1}, {2, 5}}).budget("elementwise", "f32").run();
 }

@@ -108,9 +108,12 @@ ReferenceValue KernelTester::randomInput(Type Ty, unsigned Argument) {
   auto Tensor = cast<RankedTensorType>(Ty).clone(staticShape(Argument));
   ReferenceTensor Result(Tensor);
   if (auto Stored = getStoredElementType(Tensor)) {
-    std::uniform_int_distribution<int64_t> Codes(Stored.getCodeMin(), Stored.getCodeMax());
+    // Codes that are floats are bits, all but those that are NaN.
+    bool AreBits = isa<FloatType>(Stored.getCodeType());
+    std::uniform_int_distribution<int64_t> Codes(AreBits ? 0 : Stored.getCodeMin(),
+                                                 AreBits ? 0x7e : Stored.getCodeMax());
     for (int64_t I = 0; I < Result.getNumElements(); ++I)
-      Result.setInteger(I, Codes(Random));
+      Result.setInteger(I, Codes(Random) | (AreBits && Random() % 2 ? 0x80 : 0));
     for (int64_t Row = 0; Row < Result.getDim(0); ++Row)
       for (int64_t Group = 0; Group < Result.getNumGroups(); ++Group) {
         Result.setScale(Row, Group, Uniform(Random) / Stored.getCodeMax());

@@ -102,6 +102,43 @@ TEST_P(NumberFormats, RandomFloats) {
   EXPECT_EQ(Failures, 0u);
 }
 
+TEST(Float8, EveryPattern) {
+  for (uint32_t Bits = 0; Bits < 0x100; ++Bits) {
+    float Value = qopt::floatFromFloat8(Bits);
+    uint32_t Expected = convertBits(APFloat::Float8E4M3FN(), 8, Bits, APFloat::IEEEsingle());
+    // A NaN has no payload.
+    if ((Bits & 0x7f) == 0x7f)
+      EXPECT_TRUE(Value != Value) << std::hex << Bits;
+    else
+      EXPECT_EQ(qopt::bitsOfFloat(Value), Expected) << std::hex << Bits;
+    EXPECT_EQ(qopt::float8FromFloat(Value), Bits) << std::hex << Bits;
+  }
+}
+
+TEST(Float8, Rounding) {
+  uint64_t Failures = 0;
+  auto Check = [&](uint32_t Bits) {
+    float Value = qopt::floatOfBits(Bits);
+    // APFloat gives NaN beyond the largest number, where codes end.
+    float Clamped = Value > 448 ? 448 : Value < -448 ? -448 : Value;
+    uint32_t Expected =
+        convertBits(APFloat::IEEEsingle(), 32, qopt::bitsOfFloat(Clamped), APFloat::Float8E4M3FN());
+    if (qopt::float8FromFloat(Value) != Expected && Failures++ < 10)
+      ADD_FAILURE() << std::hex << Bits << " gives " << int(qopt::float8FromFloat(Value))
+                    << ", expected " << Expected;
+  };
+  // Ties between neighbours and what lies on both sides.
+  for (uint32_t Bits = 0; Bits < 0x7e; ++Bits) {
+    float Tie = (qopt::floatFromFloat8(Bits) + qopt::floatFromFloat8(Bits + 1)) / 2;
+    for (int32_t Step : {-1, 0, 1})
+      for (uint32_t Sign : {0u, 0x80000000u})
+        Check((qopt::bitsOfFloat(Tie) + Step) | Sign);
+  }
+  for (uint64_t Bits = 0; Bits <= 0xffffffffu; Bits += 4093)
+    Check(Bits);
+  EXPECT_EQ(Failures, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Formats, NumberFormats,
     testing::Values(Format{"f16", APFloat::IEEEhalf(), qopt::halfFromFloat, qopt::floatFromHalf},

@@ -220,6 +220,24 @@ TEST_F(Elementwise, Quantize) {
   expectIntegers(Quantize("i8", "f16", 1, 0, {1.5002, 2.4999}), {2, 2});
 }
 
+TEST_F(Elementwise, QuantizeToFloat8) {
+  // 17 and 19 are ties, 2^-10 is one with zero, and beyond 448 codes end; NaN gives the largest.
+  ReferenceTensor X = floats("9xf32", {17, 19, -0.3, 0x1p-10, 0x3p-10, 500, -Inf, NaN, 0.4375}),
+                  S = floats("f32", {1}), Z = floats("f8E4M3FN", {0});
+  expectFloats(
+      evaluate(program("qopt.quantize %a, %b, %c : tensor<9xf32>, tensor<f32>, tensor<f8E4M3FN>",
+                       {X, S, Z}, "9xf8E4M3FN"),
+               {X, S, Z}),
+      {16, 20, -0.3125, 0, 0x2p-9, 448, -448, 448, 0.4375});
+  ReferenceTensor Codes = floats("3xf8E4M3FN", {448, -0.3125, 0x1p-9}), By = floats("f32", {0.5});
+  expectFloats(
+      evaluate(
+          program("qopt.dequantize %a, %b, %c : tensor<3xf8E4M3FN>, tensor<f32>, tensor<f8E4M3FN>",
+                  {Codes, By, Z}, "3xf32"),
+          {Codes, By, Z}),
+      {224, -0.15625, 0x1p-10});
+}
+
 TEST_F(Elementwise, Dequantize) {
   ReferenceTensor X = integers("2x3xui8", {0, 128, 255, 1, 2, 3}), S = floats("3xf32", {0.5, -2, 0}),
                   Z = integers("ui8", {128});

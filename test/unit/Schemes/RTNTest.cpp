@@ -43,6 +43,19 @@ TEST_F(RTNTest, SaturatesOnTheOtherSide) {
   EXPECT_EQ(Rows.Codes, (std::vector<int16_t>{-8, 7}));
 }
 
+TEST_F(RTNTest, FloatCodes) {
+  // The largest magnitude is 448, and codes are bits: 1.0 is 0x38; 17 lies between 16 and 18.
+  Stored =
+      ScaledType::get(&Context, Float8E4M3FNType::get(&Context), 3, Float32Type::get(&Context));
+  std::vector<float> Values = {-896.0f, 2.0f, 34.0f, 0.0f, 0.0f};
+  QuantizedRows Rows;
+  Schemes.find("rtn")->quantizeRows(Stored, Values.data(), 1, 5, Rows);
+  EXPECT_EQ(Rows.Scales, (std::vector<float>{2.0f, 0.0f}));
+  EXPECT_EQ(Rows.Codes, (std::vector<int16_t>{0xfe, 0x38, 0x58, 0, 0}));
+  EXPECT_EQ(Rows.read(Stored, 0, 0), -896.0f);
+  EXPECT_EQ(Rows.read(Stored, 0, 2), 32.0f);
+}
+
 TEST_F(RTNTest, TiesGoToEven) {
   QuantizedRows Rows = quantize(4, 0, false, {-8.0f, 0.5f, 1.5f, 2.5f, -0.5f});
   EXPECT_EQ(Rows.Scales[0], 1.0f);

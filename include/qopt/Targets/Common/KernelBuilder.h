@@ -188,6 +188,12 @@ public:
     return widen(narrow(Computed, Element), Element);
   }
 
+  /// `Element` in as many lanes as `Like` has.
+  mlir::Type withLanesOf(Value Like, mlir::Type Element);
+  /// Between bytes of e4m3 and f32.
+  Value widenFloat8(Value Stored);
+  Value narrowFloat8(Value Computed);
+
   /// Reads an integer of 32 or 64 bits as i64.
   Value loadIndex(Value Pointer, Value Index, mlir::Type Element);
 
@@ -218,8 +224,6 @@ protected:
   Value narrowInteger(Value Computed, mlir::Type Element);
 
   Value likeConstant(Value Like, double Number);
-  /// `Element` in as many lanes as `Like` has.
-  mlir::Type withLanesOf(Value Like, mlir::Type Element);
 
 private:
   Value loadBuffer(unsigned Number);

@@ -36,6 +36,9 @@ public:
   int64_t getCodeBytes(int64_t Count) const;
   int64_t getGroupBytes() const;
 
+  /// The numbers that bytes without zero points are, as f32: one or a vector.
+  mlir::Value decodeBytes(KernelBuilder &B, mlir::Value Bytes) const;
+
   /// One number: row `InPanel` of the panel at `Panel`, input `Input`.
   mlir::Value loadElement(KernelBuilder &B, mlir::Value Panel, mlir::Value InPanel,
                           mlir::Value Input) const;

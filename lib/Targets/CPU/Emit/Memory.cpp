@@ -73,6 +73,8 @@ static Value narrowBrainBits(KernelBuilder &B, Value Number) {
 Type KernelBuilder::getMemoryType(Type Element) {
   if (Element.isBF16() || (Element.isF16() && !Target.HasF16C))
     return getI16Type();
+  if (isa<Float8E4M3FNType>(Element))
+    return getI8Type();
   return isa<IntegerType>(Element) ? getMemoryInteger(Element) : Element;
 }
 
@@ -85,6 +87,8 @@ Value KernelBuilder::widen(Value Stored, Type Element) {
       return widenHalfBits(*this, Bits);
     return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
   }
+  if (isa<Float8E4M3FNType>(Element))
+    return widenFloat8(Stored);
   return isa<IntegerType>(Element) ? widenInteger(Stored, Element) : Stored;
 }
 
@@ -96,6 +100,8 @@ Value KernelBuilder::narrow(Value Computed, Type Element) {
         Element.isF16() ? narrowHalfBits(*this, Computed) : narrowBrainBits(*this, Computed);
     return arith::TruncIOp::create(*this, withLanesOf(Computed, getI16Type()), Bits);
   }
+  if (isa<Float8E4M3FNType>(Element))
+    return narrowFloat8(Computed);
   return isa<IntegerType>(Element) ? narrowInteger(Computed, Element) : Computed;
 }
 

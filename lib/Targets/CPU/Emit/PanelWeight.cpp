@@ -39,10 +39,9 @@ static Value nibbleTable(KernelBuilder &B, bool IsUnsigned, int64_t Bias) {
 
 Value PanelWeight::decode(KernelBuilder &B, Value Loaded, int64_t J) const {
   if (!isNibbles()) {
-    Type Ty = B.vectorOf(B.getI32Type());
     if (hasZeroPoint())
-      return B.toFloat(arith::ExtUIOp::create(B, Ty, Loaded));
-    return B.toFloat(arith::ExtSIOp::create(B, Ty, Loaded));
+      return B.toFloat(arith::ExtUIOp::create(B, B.vectorOf(B.getI32Type()), Loaded));
+    return decodeBytes(B, Loaded);
   }
   // A permutation of a table of 16 numbers reads just the low four bits of each lane.
   if (B.getIsa().isAvx512()) {

@@ -128,6 +128,8 @@ Value KernelBuilder::loadWeight(Value Weight, ArrayRef<Value> At) {
 Type KernelBuilder::getMemoryType(Type Element) {
   if (Element.isBF16())
     return getI16Type();
+  if (isa<Float8E4M3FNType>(Element))
+    return getI8Type();
   return isa<IntegerType>(Element) ? getMemoryInteger(Element) : Element;
 }
 
@@ -139,6 +141,8 @@ Value KernelBuilder::widen(Value Stored, Type Element) {
     Value Bits = arith::ExtUIOp::create(*this, withLanesOf(Stored, getI32Type()), Stored);
     return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
   }
+  if (isa<Float8E4M3FNType>(Element))
+    return widenFloat8(Stored);
   return isa<IntegerType>(Element) ? widenInteger(Stored, Element) : Stored;
 }
 
@@ -148,5 +152,7 @@ Value KernelBuilder::narrow(Value Computed, Type Element) {
   if (Element.isBF16())
     return bitcast(arith::TruncFOp::create(*this, withLanesOf(Computed, Element), Computed),
                    getI16Type());
+  if (isa<Float8E4M3FNType>(Element))
+    return narrowFloat8(Computed);
   return isa<IntegerType>(Element) ? narrowInteger(Computed, Element) : Computed;
 }
