@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Ours and ONNX Runtime, alternately in one run, beside the memory-read limit of the machine.
+"""Ours and ONNX Runtime, alternately in one run, beside the limits of the machine.
 
 usage: against_onnxruntime.py --build BUILD [--threads 2] [--rounds 7] [--layers 6]
                               [--llama SCRIPT] [--encoder MODEL] [--work FOLDER] [--json FILE] [--plot FILE]
 
 The decoder is Llama-shaped with random weights (SCRIPT: make_llama_onnx.py). Ours compiles the float file with --w4a16
 and a 4-bit head; ONNX Runtime runs the MatMulNBits form with accuracy_level 1 (f32 activations) and shared past and
-present buffers, as its GenAI library does. The encoder (minilm-l6.onnx) and a convolution run in f32 and W8A16 against
-ONNX Runtime in f32. Medians over the rounds; a ratio below 1 means that ours is faster.
+present buffers, as its GenAI library does. The small decoder is models/classics1m, the encoder minilm-l6.onnx, and with
+a convolution they run in f32 and a smaller format against ONNX Runtime in f32. Medians over the rounds; a ratio below 1
+means that ours is faster. Decoding is held against the speed of reading memory, everything else against that of f32
+products, of which those with weights are counted.
 """
 import argparse
-import ctypes
 import json
 import os
 import statistics
@@ -20,63 +21,14 @@ import time
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
+from peer import OrtDecoder, ort_session
+from plot import plot
+from probe import Probe
 from runtime import Runtime
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-class Probe:
-    BYTES = 1 << 29
-
-    def __init__(self, library, threads):
-        self.lib, self.threads, self.sink = ctypes.CDLL(library), threads, ctypes.c_uint64()
-        self.lib.qopt_probe_create.restype = ctypes.c_void_p
-        self.lib.qopt_probe_read.restype = ctypes.c_double
-        self.buffer = ctypes.c_void_p(self.lib.qopt_probe_create(ctypes.c_size_t(self.BYTES)))
-
-    def gigabytes_per_second(self):
-        seconds = self.lib.qopt_probe_read(self.buffer, ctypes.c_size_t(self.BYTES), self.threads,
-                                           ctypes.byref(self.sink))
-        return self.BYTES / seconds / 1e9
-
-
-def ort_session(path, threads):
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Spinning threads of one contender would slow the other.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-class OrtDecoder:
-    """Past and present share one buffer of `context` tokens, so a step copies no cache."""
-
-    def __init__(self, path, threads, context):
-        self.session = ort_session(path, threads)
-        self.caches = {}
-        for value in self.session.get_inputs():
-            if value.name.startswith("past"):
-                heads, size = value.shape[1], value.shape[3]
-                dtype = np.float16 if value.type == "tensor(float16)" else np.float32
-                self.caches[value.name] = ort.OrtValue.ortvalue_from_numpy(np.zeros((1, heads, context, size), dtype))
-        self.length = 0
-
-    def step(self, ids):
-        binding = self.session.io_binding()
-        total = self.length + ids.size
-        binding.bind_cpu_input("input_ids", ids.reshape(1, -1))
-        binding.bind_cpu_input("attention_mask", np.ones((1, total), np.int64))
-        for past, cache in self.caches.items():
-            binding.bind_ortvalue_input(past, cache)
-            binding.bind_ortvalue_output(past.replace("past_key_values", "present"), cache)
-        binding.bind_output("logits", "cpu")
-        self.session.run_with_iobinding(binding)
-        self.length = total
-        return binding.get_outputs()
 
 
 def seconds(work, repeat=1):
@@ -86,17 +38,20 @@ def seconds(work, repeat=1):
     return (time.perf_counter() - begin) / repeat
 
 
-def alternate(ours, theirs, probe, rounds):
-    """Medians of (seconds ours, seconds theirs, ratio, GB/s of the probe); the first round warms up."""
-    rows = [(ours(), theirs(), probe.gigabytes_per_second()) for _ in range(rounds + 1)][1:]
-    return {"ours_s": statistics.median(r[0] for r in rows), "onnxruntime_s": statistics.median(r[1] for r in rows),
-            "ratio": statistics.median(r[0] / r[1] for r in rows),
-            "read_limit_gb_s": statistics.median(r[2] for r in rows)}
+def alternate(ours, theirs, probe, rounds, read_bytes=None, products=None):
+    """Medians; the first round warms up. Work is the bytes read or the products taken in one run of ours."""
+    samples = [(ours(), theirs(), probe.gigabytes_per_second() if read_bytes else probe.gigaflops())
+               for _ in range(rounds + 1)][1:]
+    row = {"ours_s": statistics.median(s[0] for s in samples), "onnxruntime_s": statistics.median(s[1] for s in samples),
+           "ratio": statistics.median(s[0] / s[1] for s in samples), "limit": statistics.median(s[2] for s in samples),
+           "unit": "GB/s" if read_bytes else "GFLOP/s", "work": read_bytes or 2 * products}
+    row["ours"] = row["work"] / row["ours_s"] / 1e9
+    row["share_of_limit"] = row["ours"] / row["limit"]
+    return row
 
 
 def prepare(arguments):
-    """The two ONNX files and our artefact, made once in the work folder."""
-    os.makedirs(arguments.work, exist_ok=True)
+    """Our artefact and ONNX Runtime's file; the ONNX files are made once in the work folder."""
     names = {kind: os.path.join(arguments.work, f"llama-{arguments.layers}-{kind}") for kind in ("float", "nbits")}
     shape = ["--layers", str(arguments.layers), "--context", "4096"]
     for kind, flags in (("float", ["--dtype", "f32"]),
@@ -125,7 +80,7 @@ def write_convolution(path):
     return path
 
 
-def graph_rows(name, model, feeds, shape, flags, runtime, probe, arguments, repeat=1):
+def graph_rows(name, model, feeds, shape, products, flags, runtime, probe, arguments, repeat=1):
     """A row for f32 and one for W8A16, both against ONNX Runtime in f32."""
     theirs, inputs = ort_session(model, arguments.threads), list(feeds.values())
     found, rows = np.empty(shape, np.float32), {}
@@ -134,80 +89,100 @@ def graph_rows(name, model, feeds, shape, flags, runtime, probe, arguments, repe
         compile_model(arguments, model, artefact, *flags, *more)
         ours = runtime.load(artefact, arguments.threads, shape[0])
         rows[f"{name}, {form}"] = alternate(lambda: seconds(lambda: ours.run(inputs, found), repeat),
-                                            lambda: seconds(lambda: theirs.run(None, feeds), repeat), probe, arguments.rounds)
+                                            lambda: seconds(lambda: theirs.run(None, feeds), repeat), probe, arguments.rounds, products=products)
     return rows
+
+
+def matrix_elements(model):
+    """Elements of the matrices that an encoder's activations are multiplied by."""
+    graph = onnx.load(model).graph
+    weights = {w.name: int(np.prod(w.dims)) for w in graph.initializer}
+    return sum(weights.get(node.input[1], 0) for node in graph.node if node.op_type in ("MatMul", "Gemm"))
 
 
 def encoder_rows(runtime, probe, arguments):
     shape = (8, 64)
     ids, mask = (np.arange(512, dtype=np.int64) * 31 % 30000).reshape(shape), np.ones(shape, np.int64)
     feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-    return graph_rows("encoder, 8 x 64 tokens", arguments.encoder, feeds, (*shape, 384), ["--batch=8", "--context=64"], runtime, probe, arguments)
+    return graph_rows("encoder, 8 x 64 tokens", arguments.encoder, feeds, (*shape, 384), 512 * matrix_elements(arguments.encoder), ["--batch=8", "--context=64"], runtime, probe, arguments)
 
 
 def convolution_rows(runtime, probe, arguments):
     model = write_convolution(os.path.join(arguments.work, "convolution.onnx"))
     image = np.random.default_rng(1).standard_normal((1, 64, 56, 56)).astype(np.float32)
-    return graph_rows("convolution 3x3, 64 to 64, 56x56", model, {"x": image}, image.shape, [], runtime, probe, arguments, repeat=20)
+    return graph_rows("convolution 3x3, 64 to 64, 56x56", model, {"x": image}, image.shape, 64 * 9 * image.size, [], runtime, probe, arguments, repeat=20)
 
 
-def weight_bytes_per_token(artefact):
-    """Every matrix but the embedding is read once for a token."""
+def read_weights(artefact):
+    """The weights that are read whole for every token, and the size of the vocabulary: a table of its own is not, one that is the head too is."""
     with open(os.path.join(artefact, "manifest.json")) as file:
-        weights = json.load(file)["weights"]
-    return sum(w["bytes"] for w in weights if w["name"] != "embedding")
+        manifest = json.load(file)
+    weights = {w["name"]: w for w in manifest["weights"]}
+    if "head" in weights:
+        del weights["embedding"]
+    return list(weights.values()), manifest["vocabulary"]
 
 
-def decode_row(ours, theirs, probe, context, rounds, read_bytes):
-    logits, tokens = np.empty(ours.vocabulary, np.float32), 16
-    ids = (np.arange(context, dtype=np.int64) * 31 + 7) % ours.vocabulary
-    one = ids[:1].copy()
-    ours.reset()
-    ours.decode(ids, logits)
-    theirs.length = 0
-    theirs.step(ids)
+class Decoder:
+    """An artefact of a decoder beside ONNX Runtime's session."""
 
-    def run_ours():
-        ours.truncate(context)
-        return seconds(lambda: ours.decode(one, logits), tokens)
+    def __init__(self, artefact, theirs, runtime, probe, arguments):
+        self.ours, self.theirs = runtime.load(artefact, arguments.threads), theirs
+        self.probe, self.rounds = probe, arguments.rounds
+        self.weights, self.vocabulary = read_weights(artefact)
 
-    def run_theirs():
-        theirs.length = context
-        return seconds(lambda: theirs.step(one), tokens)
+    def prompt(self, tokens):
+        return (np.arange(tokens, dtype=np.int64) * 31 + 7) % self.vocabulary
 
-    row = alternate(run_ours, run_theirs, probe, rounds)
-    row.update(bytes_per_token=read_bytes, ours_gb_s=read_bytes / row["ours_s"] / 1e9)
-    row["share_of_read_limit"] = row["ours_gb_s"] / row["read_limit_gb_s"]
-    return row
+    def decode_row(self, context, tokens=16):
+        logits, ids = np.empty(self.vocabulary, np.float32), self.prompt(context)
+        one = ids[:1].copy()
+        self.ours.reset()
+        self.ours.decode(ids, logits)
+        self.theirs.length = 0
+        self.theirs.step(ids)
+
+        def run_ours():
+            self.ours.truncate(context)
+            return seconds(lambda: self.ours.decode(one, logits), tokens)
+
+        def run_theirs():
+            self.theirs.length = context
+            return seconds(lambda: self.theirs.step(one), tokens)
+
+        return alternate(run_ours, run_theirs, self.probe, self.rounds, read_bytes=sum(w["bytes"] for w in self.weights))
+
+    def prefill_row(self, tokens):
+        logits, ids = np.empty(self.vocabulary, np.float32), self.prompt(tokens)
+
+        def run_ours():
+            self.ours.reset()
+            return seconds(lambda: self.ours.decode(ids, logits))
+
+        def run_theirs():
+            self.theirs.length = 0
+            return seconds(lambda: self.theirs.step(ids))
+
+        products = sum(int(np.prod(w["shape"])) * (1 if w["name"] == "head" else tokens) for w in self.weights if w["matrix"])
+        return alternate(run_ours, run_theirs, self.probe, self.rounds, products=products)
 
 
-def prefill_row(ours, theirs, probe, tokens, rounds):
-    logits = np.empty(ours.vocabulary, np.float32)
-    ids = (np.arange(tokens, dtype=np.int64) * 31 + 7) % ours.vocabulary
-
-    def run_ours():
-        ours.reset()
-        return seconds(lambda: ours.decode(ids, logits))
-
-    def run_theirs():
-        theirs.length = 0
-        return seconds(lambda: theirs.step(ids))
-
-    return alternate(run_ours, run_theirs, probe, rounds)
+def large_decoder_rows(runtime, probe, arguments):
+    artefact, nbits = prepare(arguments)
+    decoder = Decoder(artefact, OrtDecoder(nbits, arguments.threads, 4096), runtime, probe, arguments)
+    rows = {f"decode, context {context}": decoder.decode_row(context) for context in (128, 2048)}
+    rows["prefill of 128"] = decoder.prefill_row(128)
+    return rows
 
 
-def plot(rows, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    names = list(rows)
-    figure, axes = plt.subplots(figsize=(8, 0.6 * len(names) + 1.5))
-    axes.barh(names, [rows[n]["ratio"] for n in names], color="#4878a8")
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_xlabel("time of qopt / time of ONNX Runtime (below 1: qopt is faster)")
-    axes.invert_yaxis()
-    figure.tight_layout()
-    figure.savefig(path)
+def small_decoder_rows(runtime, probe, arguments):
+    """All launches and barriers: its weights lie in the caches, so the share of the limit may exceed 1."""
+    model = os.path.join(HERE, "..", "models", "classics1m", "classics1m-genai.onnx")
+    theirs, rows = OrtDecoder(model, arguments.threads, 256), {}
+    for form in ("f32", "w4a16"):
+        artefact = compile_model(arguments, model, os.path.join(arguments.work, f"classics1m-{form}.qopt"), "--" + form)
+        rows[f"small decoder, {form}"] = Decoder(artefact, theirs, runtime, probe, arguments).decode_row(128)
+    return rows
 
 
 def main():
@@ -226,26 +201,16 @@ def main():
         sys.exit(f"error: {arguments.llama} does not exist; name the model script with --llama")
     if not os.path.exists(arguments.encoder):
         sys.exit(f"error: {arguments.encoder} does not exist; name the encoder with --encoder")
-    artefact, nbits = prepare(arguments)
     library = os.path.join(arguments.build, "lib")
     runtime = Runtime(os.path.join(library, "libqopt-runtime.so"))
-    ours = runtime.load(artefact, arguments.threads)
-    with open(os.path.join(artefact, "manifest.json")) as file:
-        ours.vocabulary = json.load(file)["vocabulary"]
-    theirs = OrtDecoder(nbits, arguments.threads, 4096)
     probe = Probe(os.path.join(library, "libqopt-probe.so"), arguments.threads)
-    read_bytes = weight_bytes_per_token(artefact)
+    os.makedirs(arguments.work, exist_ok=True)
     rows = {}
-    for context in (128, 2048):
-        rows[f"decode, context {context}"] = decode_row(ours, theirs, probe, context, arguments.rounds, read_bytes)
-    rows["prefill of 128"] = prefill_row(ours, theirs, probe, 128, arguments.rounds)
-    rows.update(encoder_rows(runtime, probe, arguments))
-    rows.update(convolution_rows(runtime, probe, arguments))
-    for name, row in rows.items():
-        share = f", {row['ours_gb_s']:.1f} GB/s, {100 * row['share_of_read_limit']:.0f} % of the read limit" \
-            if "ours_gb_s" in row else ""
-        print(f"{name}: ours {1e3 * row['ours_s']:.2f} ms, ONNX Runtime {1e3 * row['onnxruntime_s']:.2f} ms, "
-              f"ratio {row['ratio']:.2f}{share}")
+    for measure in (large_decoder_rows, small_decoder_rows, encoder_rows, convolution_rows):
+        for name, row in measure(runtime, probe, arguments).items():
+            rows[name] = row
+            print(f"{name}: ours {1e3 * row['ours_s']:.3f} ms, ONNX Runtime {1e3 * row['onnxruntime_s']:.3f} ms, ratio {row['ratio']:.2f}, "
+                  f"{row['ours']:.1f} {row['unit']}, {100 * row['share_of_limit']:.0f} % of the limit", flush=True)
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump(rows, file, indent=2)

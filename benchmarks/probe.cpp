@@ -1,4 +1,5 @@
-// The memory-read limit of this machine: how fast a number of threads read a buffer that no cache holds.
+// The limits of this machine: how fast a number of threads read a buffer that no cache holds, and how many f32
+// products they add up.
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -21,6 +22,39 @@ __attribute__((target_clones("default", "avx2", "avx512f"))) static uint64_t rea
   return Result;
 }
 
+using Floats = float __attribute__((vector_size(64)));
+
+/// Twelve independent chains of fused multiplications and additions, so that their latency is hidden.
+__attribute__((target_clones("default", "fma", "avx512f"))) static float multiplyAll(long Rounds) {
+  constexpr int Chains = 12;
+  Floats Sums[Chains], Factor, Term;
+  for (int Lane = 0; Lane < 16; ++Lane) {
+    Factor[Lane] = 0.5f;
+    Term[Lane] = float(Lane);
+  }
+  for (Floats &Sum : Sums)
+    Sum = Term;
+  for (long Round = 0; Round < Rounds; ++Round)
+    for (Floats &Sum : Sums)
+      Sum = Sum * Factor + Term;
+  float Result = 0;
+  for (const Floats &Sum : Sums)
+    for (int Lane = 0; Lane < 16; ++Lane)
+      Result += Sum[Lane];
+  return Result;
+}
+
+/// Seconds until all threads are done with `Work(thread)`.
+template <typename WorkT> static double timeThreads(int Threads, WorkT Work) {
+  std::vector<std::thread> Pool;
+  auto Begin = std::chrono::steady_clock::now();
+  for (int T = 0; T < Threads; ++T)
+    Pool.emplace_back(Work, T);
+  for (std::thread &Thread : Pool)
+    Thread.join();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - Begin).count();
+}
+
 extern "C" {
 
 /// A buffer of so many bytes, touched; null where there is no memory.
@@ -34,18 +68,23 @@ void *qopt_probe_create(size_t Bytes) {
 
 /// Seconds to read the whole buffer once, each thread its share. `Sink` keeps the loads alive.
 double qopt_probe_read(const void *Buffer, size_t Bytes, int Threads, uint64_t *Sink) {
-  std::vector<std::thread> Pool;
   std::vector<uint64_t> Results(Threads);
   size_t Words = Bytes / sizeof(Word), Share = Words / Threads;
-  auto Begin = std::chrono::steady_clock::now();
-  for (int T = 0; T < Threads; ++T)
-    Pool.emplace_back([&, T] { Results[T] = readAll(static_cast<const Word *>(Buffer) + T * Share, Share); });
-  for (std::thread &Thread : Pool)
-    Thread.join();
-  double Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - Begin).count();
+  double Seconds = timeThreads(
+      Threads, [&](int T) { Results[T] = readAll(static_cast<const Word *>(Buffer) + T * Share, Share); });
   for (uint64_t Result : Results)
     *Sink ^= Result;
   return Seconds;
+}
+
+/// f32 multiplications and additions per second, both counted, of so many threads together.
+double qopt_probe_multiply(int Threads, float *Sink) {
+  constexpr long Rounds = 4000000;
+  std::vector<float> Results(Threads);
+  double Seconds = timeThreads(Threads, [&](int T) { Results[T] = multiplyAll(Rounds); });
+  for (float Result : Results)
+    *Sink += Result;
+  return 2.0 * 12 * 16 * Rounds * Threads / Seconds;
 }
 
 void qopt_probe_free(void *Buffer) { std::free(Buffer); }
