@@ -57,8 +57,8 @@ def QOpt_AttentionOp : QOpt_TensorOp<"attention", [AttrSizedOperandSegments, Inf
 def QOpt_KVAppendOp : QOpt_TensorOp<"kv_append", [AllTypesMatch<["cache", "result"]>]> {
   let summary = "A cache with the keys and values of new tokens";
   let description = [{
-    `key` and `value` are `[batch, tokens, heads, size]`; token t of row b is stored at position `past[b] + t`, rounded or quantized to the cache's types. A cache is used
-    linearly, so the append happens in place.
+    `key` and `value` are `[batch, tokens, heads, size]`; token t of row b is stored at position `past[b] + t`, rounded or quantized to the cache's types: the numbers of one token and head have the
+    scale `largest magnitude / largest code` (see `quantizeRow`). A cache is used linearly, so the append happens in place.
   }];
   let arguments = (ins QOpt_KVCacheType:$cache, QOpt_Tensor:$key, QOpt_Tensor:$value, QOpt_Tensor:$past);
   let results = (outs QOpt_KVCacheType:$result);

@@ -64,12 +64,10 @@ LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> EmitError, I
                                  FloatType ZeroPoint) {
   if (!Code.isSignless() || Code.getWidth() < 2 || Code.getWidth() > 8)
     return EmitError() << "codes must be signless integers of 2 to 8 bits, found " << Code;
-  if (failed(verifyGroups(EmitError, Group, Scale)))
-    return failure();
   assert((!ZeroPoint || Asymmetric) && "codes without zero points have no type of zero points");
   if (ZeroPoint && !ZeroPoint.isF16() && !ZeroPoint.isBF16() && !ZeroPoint.isF32())
     return EmitError() << "zero points that are no codes must be f16, bf16 or f32, found " << ZeroPoint;
-  return success();
+  return verifyGroups(EmitError, Group, Scale);
 }
 
 Type PackedType::getCodeType() const { return getCode(); }
@@ -154,9 +152,15 @@ LogicalResult KVCacheType::verify(function_ref<InFlightDiagnostic()> EmitError, 
                        << HeadSize;
   if (!ShapedType::isDynamic(Capacity) && Capacity < 1)
     return EmitError() << "capacity must be positive, found " << Capacity;
-  for (Type Stored : {Key, Value})
-    if (!Stored.isF16() && !Stored.isBF16() && !Stored.isF32())
-      return EmitError() << "a cache stores f32, f16 or bf16, found " << Stored;
+  for (Type Side : {Key, Value}) {
+    auto Stored = dyn_cast<StoredTypeInterface>(Side);
+    bool HasRows =
+        Stored && Stored.getCodeBits() == 8 && Stored.getGroupSize() == 0 && !Stored.hasZeroPoint();
+    if (!HasRows && !Side.isF16() && !Side.isBF16() && !Side.isF32())
+      return EmitError() << "a cache stores f32, f16, bf16, or codes of 8 bits with one group and "
+                            "no zero point, found "
+                         << Side;
+  }
   return success();
 }
 

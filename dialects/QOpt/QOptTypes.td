@@ -40,7 +40,8 @@ def QOpt_KVCacheType : QOpt_Type<"KVCache", "kv_cache"> {
   let summary = "Keys and values of the tokens that one attention layer has seen";
   let description = [{
     `!qopt.kv_cache<2x32, capacity = 512, key = f16, value = f16>`: heads x head size; room for `capacity` tokens in each row of the
-    batch (`?` while it is not decided); the stored types of keys and values. How many tokens of each row are valid is an operand of
+    batch (`?` while it is not decided); the stored types of keys and values. A float type is rounded to; a stored type of 8 bits with one group
+    (`key = !qopt.packed<i8, group = 0, scale = f16>`) gives every token a scale for each head (see `qopt.kv_append`). How many tokens of each row are valid is an operand of
     the operations that use the cache.
   }];
   let parameters = (ins "int64_t":$heads, "int64_t":$headSize, "int64_t":$capacity, "::mlir::Type":$key, "::mlir::Type":$value);

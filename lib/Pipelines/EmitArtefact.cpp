@@ -68,15 +68,28 @@ static std::vector<std::string> signatureShape(const artefact::Program &Program,
   return Shape;
 }
 
+/// Bits of one head of a token.
+static int64_t headBits(Type Side, int64_t HeadSize) {
+  if (auto Stored = dyn_cast<StoredTypeInterface>(Side))
+    return HeadSize * Stored.getCodeBits() + Stored.getScaleType().getWidth();
+  return HeadSize * Side.getIntOrFloatBitWidth();
+}
+
+/// The type of numbers or codes.
+static std::string sideName(Type Side) {
+  auto Stored = dyn_cast<StoredTypeInterface>(Side);
+  return typeName(Stored ? Stored.getCodeType() : Side);
+}
+
 /// Bytes that every further token of a row adds to the caches.
 static std::optional<artefact::KvRecord> makeKvRecord(func::FuncOp Entry) {
   std::optional<artefact::KvRecord> Record;
   for (Type Ty : Entry.getArgumentTypes())
     if (auto Cache = dyn_cast<KVCacheType>(Ty)) {
       if (!Record)
-        Record = artefact::KvRecord{typeName(Cache.getKey()), typeName(Cache.getValue()), 0};
-      Record->BytesPerToken += Cache.getHeads() * Cache.getHeadSize() *
-                               (Cache.getKey().getIntOrFloatBitWidth() + Cache.getValue().getIntOrFloatBitWidth()) / 8;
+        Record = artefact::KvRecord{sideName(Cache.getKey()), sideName(Cache.getValue()), 0};
+      Record->BytesPerToken += Cache.getHeads() *
+                               (headBits(Cache.getKey(), Cache.getHeadSize()) + headBits(Cache.getValue(), Cache.getHeadSize())) / 8;
     }
   return Record;
 }

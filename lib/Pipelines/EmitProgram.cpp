@@ -202,7 +202,7 @@ void ProgramEmitter::addCache(BlockArgument Argument, StringRef Name) {
     artefact::Buffer Buffer;
     Buffer.Name = (Name + Suffix).str();
     Buffer.Kind = artefact::BufferKind::State;
-    Buffer.Type = toDataType(Stored);
+    Buffer.Type = isa<StoredTypeInterface>(Stored) ? DataType::U8 : toDataType(Stored);
     Buffer.RowBytes = Bytes;
     Sides.push_back(addBuffer(std::move(Buffer)));
   }

@@ -90,7 +90,7 @@ private:
   FailureOr<SmallVector<ReferenceValue>> evaluateRegion(bool Sampling);
   LogicalResult addChecks(ArrayRef<ReferenceValue> Results);
   void addTensorCheck(const ReferenceTensor &Result);
-  void addCacheChecks(const ReferenceCache &Result, int64_t FirstBuffer);
+  void addSideChecks(const ReferenceCache &Result, bool IsKeys, int64_t Buffer);
   uint64_t nextSeed() {
     return hashBytes((Kernel.getSymName() + "/" + Twine(NextSeed++)).str()) >> 1;
   }
@@ -166,48 +166,140 @@ static std::vector<std::pair<int64_t, int64_t>> makeRuns(std::vector<int64_t> Nu
   return Runs;
 }
 
-/// Visits the elements of a cache: where they lie in the whole of each side.
-template <typename VisitT>
-static void forCache(const Target &Target, KVCacheType Ty, int64_t Row, int64_t First, int64_t End,
-                     VisitT Visit) {
-  auto [KeyBytes, ValueBytes] = Target.getCacheRowBytes(Ty);
-  auto [KeyLayout, ValueLayout] = Target.getCacheLayout(Ty);
-  int64_t Keys = KeyBytes / dataTypeSize(toDataType(Ty.getKey())),
-          Values = ValueBytes / dataTypeSize(toDataType(Ty.getValue()));
-  for (int64_t Position = First; Position < End; ++Position)
-    for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
-      for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
-        Visit(Position, Head, Channel, Row * Keys + KeyLayout.element(Position, Head, Channel),
-              Row * Values + ValueLayout.element(Position, Head, Channel));
-      }
+//===- Caches ---------------------------------------------------------------------------------===//
+
+namespace {
+/// The keys or the values of a cache as memory holds them: numbers, or codes and scales.
+class SideOfCache {
+public:
+  SideOfCache(const Target &Target, KVCacheType Cache, bool IsKeys)
+      : TheTarget(Target), Cache(Cache), IsKeys(IsKeys) {}
+
+  Type getType() const { return IsKeys ? Cache.getKey() : Cache.getValue(); }
+  StoredTypeInterface getStored() const { return dyn_cast<StoredTypeInterface>(getType()); }
+  /// Type of a number or code; codes that are floats are handled as their bits.
+  DataType getElementType() const {
+    if (!getStored())
+      return toDataType(getType());
+    return isa<FloatType>(getStored().getCodeType()) ? DataType::U8 : DataType::I8;
+  }
+  DataType getScaleType() const { return toDataType(getStored().getScaleType()); }
+
+  /// Where they lie in the whole of the side.
+  int64_t indexOf(int64_t Row, int64_t Position, int64_t Head, int64_t Channel) const {
+    return Row * getRowBytes() / dataTypeSize(getElementType()) +
+           pick(TheTarget.getCacheLayout(Cache)).element(Position, Head, Channel);
+  }
+  int64_t scaleIndexOf(int64_t Row, int64_t Position, int64_t Head) const {
+    return Row * getRowBytes() / dataTypeSize(getScaleType()) +
+           pick(TheTarget.getCacheScale(Cache, Position, Head));
+  }
+  /// What a code reads as with a scale of one, and back.
+  double decode(int64_t Code) const;
+  int64_t encode(double Number) const;
+
+private:
+  template <typename T> T pick(const std::pair<T, T> &Pair) const {
+    return IsKeys ? Pair.first : Pair.second;
+  }
+  int64_t getRowBytes() const { return pick(TheTarget.getCacheRowBytes(Cache)); }
+
+  const Target &TheTarget;
+  KVCacheType Cache;
+  bool IsKeys;
+};
+
+/// Numbers for one side of a cache, written down as they are made.
+class SideFiller {
+public:
+  SideFiller(SideOfCache Side, int64_t Argument, uint64_t Seed, uint64_t ScaleSeed);
+  /// One head of a token; returns its scale.
+  double fill(int64_t Row, int64_t Position, int64_t Head, std::vector<double> &Numbers);
+  void finish(std::vector<Fill> &Fills);
+
+private:
+  SideOfCache Side;
+  Fill Elements, Scales;
+  std::vector<int64_t> ElementIndices, ScaleIndices;
+};
+} // namespace
+
+double SideOfCache::decode(int64_t Code) const {
+  auto Float = dyn_cast<FloatType>(getStored().getCodeType());
+  if (!Float)
+    return double(Code);
+  APFloat Number(Float.getFloatSemantics(), APInt(Float.getWidth(), uint64_t(Code)));
+  bool LosesInfo;
+  Number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &LosesInfo);
+  return Number.convertToDouble();
+}
+
+int64_t SideOfCache::encode(double Number) const {
+  auto Float = dyn_cast<FloatType>(getStored().getCodeType());
+  if (!Float)
+    return std::llround(Number);
+  APFloat Code(Number);
+  bool LosesInfo;
+  Code.convert(Float.getFloatSemantics(), APFloat::rmNearestTiesToEven, &LosesInfo);
+  return Code.bitcastToAPInt().getZExtValue();
+}
+
+SideFiller::SideFiller(SideOfCache Side, int64_t Argument, uint64_t Seed, uint64_t ScaleSeed)
+    : Side(Side) {
+  Elements.Argument = Scales.Argument = Argument;
+  Elements.Type = Side.getElementType();
+  Elements.Seed = Seed;
+  if (!Side.getStored())
+    return;
+  Scales.Type = Side.getScaleType();
+  Scales.Seed = ScaleSeed;
+  Scales.Magnitude = 0x1p-6;
+  // Bits of floats: all that are positive.
+  Elements.Range = Elements.Type == DataType::U8 ? Interval{0, 0x7e} : Interval{-127, 127};
+}
+
+double SideFiller::fill(int64_t Row, int64_t Position, int64_t Head, std::vector<double> &Numbers) {
+  double Scale = 1;
+  if (Side.getStored()) {
+    ScaleIndices.push_back(Side.scaleIndexOf(Row, Position, Head));
+    Scale = seededFloat(Scales, ScaleIndices.back());
+  }
+  for (auto [Channel, Number] : llvm::enumerate(Numbers)) {
+    int64_t Index = Side.indexOf(Row, Position, Head, Channel);
+    ElementIndices.push_back(Index);
+    Number = Side.getStored() ? Side.decode(seededInteger(Elements, Index)) * Scale
+                              : seededFloat(Elements, Index);
+  }
+  return Scale;
+}
+
+void SideFiller::finish(std::vector<Fill> &Fills) {
+  Elements.Runs = makeRuns(std::move(ElementIndices));
+  Fills.push_back(std::move(Elements));
+  if (!Side.getStored())
+    return;
+  Scales.Runs = makeRuns(std::move(ScaleIndices));
+  Fills.push_back(std::move(Scales));
 }
 
 /// Some positions of every row hold numbers; how many of them are valid says an argument.
 LogicalResult CaseMaker::makeCache(unsigned Argument) {
   auto Ty = cast<KVCacheType>(Kernel.getArgumentTypes()[Argument]);
-  Fill Keys, Values;
-  Keys.Argument = NextBuffer++;
-  Values.Argument = NextBuffer++;
-  Keys.Type = toDataType(Ty.getKey());
-  Values.Type = toDataType(Ty.getValue());
-  Keys.Seed = nextSeed();
-  Values.Seed = nextSeed();
+  SideFiller Keys(SideOfCache(TheTarget, Ty, true), NextBuffer++, nextSeed(), nextSeed());
+  SideFiller Values(SideOfCache(TheTarget, Ty, false), NextBuffer++, nextSeed(), nextSeed());
   int64_t Rows = rowsOf(Kernel.getBody().getArgument(Argument)),
           Filled = std::min<int64_t>(Ty.getCapacity(), 96);
   ReferenceCache Cache(Ty, Rows);
-  std::vector<int64_t> KeyElements, ValueElements;
+  std::vector<double> Key(Ty.getHeadSize()), Value(Ty.getHeadSize());
   for (int64_t Row = 0; Row < Rows; ++Row)
-    forCache(TheTarget, Ty, Row, 0, Filled,
-             [&](int64_t Position, int64_t Head, int64_t Channel, int64_t Key, int64_t Value) {
-               Cache.set(Row, Position, Head, Channel, seededFloat(Keys, Key),
-                         seededFloat(Values, Value));
-               KeyElements.push_back(Key);
-               ValueElements.push_back(Value);
-             });
-  Keys.Runs = makeRuns(std::move(KeyElements));
-  Values.Runs = makeRuns(std::move(ValueElements));
-  Case.Fills.push_back(std::move(Keys));
-  Case.Fills.push_back(std::move(Values));
+    for (int64_t Position = 0; Position < Filled; ++Position)
+      for (int64_t Head = 0; Head < Ty.getHeads(); ++Head) {
+        double KeyScale = Keys.fill(Row, Position, Head, Key);
+        double ValueScale = Values.fill(Row, Position, Head, Value);
+        Cache.load(Row, Position, Head, Key, Value, KeyScale, ValueScale);
+      }
+  Keys.finish(Case.Fills);
+  Values.finish(Case.Fills);
   Inputs.push_back(std::move(Cache));
   return success();
 }
@@ -270,32 +362,42 @@ void CaseMaker::addTensorCheck(const ReferenceTensor &Result) {
   Case.Checks.push_back(std::move(Check));
 }
 
-/// Appended tokens, and the two before them, which must have stayed.
-void CaseMaker::addCacheChecks(const ReferenceCache &Result, int64_t FirstBuffer) {
+/// What a side of a cache must hold.
+void CaseMaker::addSideChecks(const ReferenceCache &Result, bool IsKeys, int64_t Buffer) {
   KVCacheType Ty = Result.getType();
-  artefact::Check Keys, Values;
-  Keys.Argument = FirstBuffer;
-  Values.Argument = FirstBuffer + 1;
-  Keys.Type = toDataType(Ty.getKey());
-  Values.Type = toDataType(Ty.getValue());
-  Keys.Budget = findKernelBudget(Kernel, Ty.getKey(), TheTarget.getName());
-  Values.Budget = findKernelBudget(Kernel, Ty.getValue(), TheTarget.getName());
-  for (int64_t Row = 0; Row < Result.getBatch(); ++Row) {
-    int64_t End = 0;
-    while (End < Ty.getCapacity() && Result.isWritten(Row, End))
-      ++End;
-    forCache(TheTarget, Ty, Row, 0, End,
-             [&](int64_t Position, int64_t Head, int64_t Channel, int64_t Key, int64_t Value) {
-               Keys.Elements.push_back(Key);
-               Keys.Values.push_back(Result.getKey(Row, Position, Head, Channel));
-               Values.Elements.push_back(Value);
-               Values.Values.push_back(Result.getValue(Row, Position, Head, Channel));
-             });
-  }
-  for (artefact::Check *Check : {&Keys, &Values}) {
-    thin(*Check, MostElements);
-    Case.Checks.push_back(std::move(*Check));
-  }
+  SideOfCache Side(TheTarget, Ty, IsKeys);
+  artefact::Check Elements, Scales;
+  Elements.Argument = Scales.Argument = Buffer;
+  Elements.Type = Side.getElementType();
+  Elements.Budget = findKernelBudget(Kernel, Side.getType(), TheTarget.getName());
+  auto Add = [&](int64_t Row, int64_t Position, int64_t Head) {
+    double Scale = IsKeys ? Result.getKeyScale(Row, Position, Head)
+                          : Result.getValueScale(Row, Position, Head);
+    if (Side.getStored()) {
+      Scales.Elements.push_back(Side.scaleIndexOf(Row, Position, Head));
+      Scales.Values.push_back(Scale);
+      if (Scale == 0) // any code reads as zero
+        return;
+    }
+    for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
+      double Number = IsKeys ? Result.getKey(Row, Position, Head, Channel)
+                             : Result.getValue(Row, Position, Head, Channel);
+      Elements.Elements.push_back(Side.indexOf(Row, Position, Head, Channel));
+      Elements.Values.push_back(Side.getStored() ? Side.encode(Number / Scale) : Number);
+    }
+  };
+  for (int64_t Row = 0; Row < Result.getBatch(); ++Row)
+    for (int64_t Position = 0; Position < Ty.getCapacity(); ++Position)
+      for (int64_t Head = 0; Head < Ty.getHeads() && Result.isWritten(Row, Position); ++Head)
+        Add(Row, Position, Head);
+  thin(Elements, MostElements);
+  Case.Checks.push_back(std::move(Elements));
+  if (!Side.getStored())
+    return;
+  Scales.Type = Side.getScaleType();
+  Scales.Budget = findKernelBudget(Kernel, Side.getStored().getScaleType(), TheTarget.getName());
+  thin(Scales, MostElements);
+  Case.Checks.push_back(std::move(Scales));
 }
 
 /// The argument that a cache among the results began as.
@@ -316,7 +418,8 @@ LogicalResult CaseMaker::addChecks(ArrayRef<ReferenceValue> Results) {
     auto Argument = findCache(Yielded);
     if (!Argument)
       return Kernel.emitError("a cache among the results is none of the arguments");
-    addCacheChecks(Result.getCache(), FirstBuffer[*Argument]);
+    addSideChecks(Result.getCache(), true, FirstBuffer[*Argument]);
+    addSideChecks(Result.getCache(), false, FirstBuffer[*Argument] + 1);
   }
   return success();
 }

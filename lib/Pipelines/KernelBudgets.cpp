@@ -137,7 +137,9 @@ artefact::ErrorBudget BudgetFinder::find(Type Result) {
   if (isa<FloatType>(Result))
     for (Operation &Op : Body)
       visit(Op, AfterNorm);
-  if (!isa<FloatType>(Result))
+  if (isa<StoredTypeInterface>(Result))
+    consider("append", "codes");
+  else if (!isa<FloatType>(Result))
     consider("cast", "any");
   else if (!Loosest || appendsHere() || Result.getIntOrFloatBitWidth() < 32)
     considerRounding(appendsHere() ? "append" : "elementwise", Result);
@@ -148,7 +150,8 @@ artefact::ErrorBudget BudgetFinder::find(Type Result) {
   if (!Loosest)
     consider("kernel", "f32");
   assert(Loosest && "the table has an entry for kernels of every target");
-  return {Loosest->Operation, Loosest->Types, Sums ? "largest" : Loosest->Metric, Loosest->Bound};
+  return {Loosest->Operation, Loosest->Types,
+          Sums && isa<FloatType>(Result) ? "largest" : Loosest->Metric, Loosest->Bound};
 }
 
 artefact::ErrorBudget qopt::findKernelBudget(qkernel::KernelOp Kernel, Type Result,

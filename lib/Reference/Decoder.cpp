@@ -244,9 +244,15 @@ static LogicalResult evaluate(KVAppendOp Op, Frame &Frame) {
       failed(verifyRoom(Op, Cache, Past, Key)))
     return failure();
   ReferenceCache Result = Cache;
-  forEachIndex(Key.getShape(), [&](ArrayRef<int64_t> Index, int64_t I) {
-    int64_t Row = Index[0], Position = Past.getInteger(Row) + Index[1];
-    Result.set(Row, Position, Index[2], Index[3], Key.getFloat(I), Value.getFloat(I));
+  int64_t Size = Key.getDim(3);
+  forEachIndex(Key.getShape().drop_back(), [&](ArrayRef<int64_t> Index, int64_t Head) {
+    std::vector<double> Keys, Values;
+    for (int64_t I = Head * Size; I < (Head + 1) * Size; ++I) {
+      Keys.push_back(Key.getFloat(I));
+      Values.push_back(Value.getFloat(I));
+    }
+    int64_t Position = Past.getInteger(Index[0]) + Index[1];
+    Result.set(Index[0], Position, Index[2], Keys, Values);
   });
   return Frame.set(Op->getResult(0), std::move(Result));
 }

@@ -1,5 +1,7 @@
 #include "qopt/Reference/ReferenceValue.h"
 
+#include "qopt/Reference/RowQuantization.h"
+
 #include "llvm/ADT/APFloat.h"
 
 #include <cmath>
@@ -103,23 +105,23 @@ struct ReferenceTensor::LoadedRows {
 ReferenceTensor::ReferenceTensor(RankedTensorType Ty, std::shared_ptr<LoadedRows> Rows)
     : Ty(Ty), NumElements(Ty.getNumElements()), Rows(std::move(Rows)) {
   assert(Ty.getRank() == 2 && "only matrices are read in rows");
-  Kind = getStoredElementType(Ty)                ? ElementKind::Stored
+  Kind = getStoredElementType(Ty)              ? ElementKind::Stored
          : isa<FloatType>(Ty.getElementType()) ? ElementKind::Float
                                                : ElementKind::Integer;
 }
 
 ReferenceTensor ReferenceTensor::fromRows(RankedTensorType Ty, int64_t BlockRows, RowLoader Load) {
-  return ReferenceTensor(
-      Ty, std::make_shared<LoadedRows>(LoadedRows{BlockRows, std::move(Load), {}}));
+  return ReferenceTensor(Ty,
+                         std::make_shared<LoadedRows>(LoadedRows{BlockRows, std::move(Load), {}}));
 }
 
 const ReferenceTensor &ReferenceTensor::loadBlock(int64_t &Row) const {
   int64_t First = Row / Rows->BlockRows * Rows->BlockRows;
   auto It = Rows->Blocks.find(First);
   if (It == Rows->Blocks.end())
-    It = Rows->Blocks
-             .emplace(First, Rows->Load(First, std::min(Rows->BlockRows, getDim(0) - First)))
-             .first;
+    It =
+        Rows->Blocks.emplace(First, Rows->Load(First, std::min(Rows->BlockRows, getDim(0) - First)))
+            .first;
   Row -= First;
   return It->second;
 }
@@ -248,14 +250,32 @@ double ReferenceCache::read(int64_t Row, int64_t Position, int64_t Offset) const
   return Slot.empty() ? 0 : Slot[Offset];
 }
 
-void ReferenceCache::set(int64_t Row, int64_t Position, int64_t Head, int64_t Channel, double Key,
-                         double Value) {
+/// What a cache that stores `Ty` makes of one head of a token; returns its scale.
+static double store(Type Ty, MutableArrayRef<double> Row) {
+  if (auto Stored = dyn_cast<StoredTypeInterface>(Ty))
+    return quantizeRow(Stored, Row);
+  for (double &Number : Row)
+    Number = roundToFloat(cast<FloatType>(Ty), Number);
+  return 1;
+}
+
+void ReferenceCache::set(int64_t Row, int64_t Position, int64_t Head, ArrayRef<double> Key,
+                         ArrayRef<double> Value) {
+  std::vector<double> Keys(Key), Values(Value);
+  double KeyScale = store(Ty.getKey(), Keys), ValueScale = store(Ty.getValue(), Values);
+  load(Row, Position, Head, Keys, Values, KeyScale, ValueScale);
+}
+
+void ReferenceCache::load(int64_t Row, int64_t Position, int64_t Head, ArrayRef<double> Key,
+                          ArrayRef<double> Value, double KeyScale, double ValueScale) {
   assert(Row >= 0 && Row < Batch && Position >= 0 && Position < Capacity);
-  int64_t Size = Ty.getHeads() * Ty.getHeadSize(), Offset = offset(Head, Channel);
+  int64_t Heads = Ty.getHeads(), Size = Heads * Ty.getHeadSize(), Offset = offset(Head, 0);
   std::vector<double> &Slot = Slots[Row * Capacity + Position];
-  Slot.resize(2 * Size);
-  Slot[Offset] = roundToFloat(cast<FloatType>(Ty.getKey()), Key);
-  Slot[Size + Offset] = roundToFloat(cast<FloatType>(Ty.getValue()), Value);
+  Slot.resize(2 * Size + 2 * Heads);
+  llvm::copy(Key, Slot.begin() + Offset);
+  llvm::copy(Value, Slot.begin() + Size + Offset);
+  Slot[2 * Size + Head] = KeyScale;
+  Slot[2 * Size + Heads + Head] = ValueScale;
 }
 
 //===- ReferenceValue -------------------------------------------------------------------------===//

@@ -29,14 +29,8 @@ struct Flags {
   cl::opt<bool> F16{"f16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> BF16{"bf16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> W8A16{"w8a16", cl::desc("weights in 8 bits, one scale per channel; cache in f16"), cl::cat(FormatOptions)};
-  cl::opt<bool> W8A8{"w8a8",
-                     cl::desc("int8 or e4m3: weights of the blocks, one scale per channel, and "
-                              "what they multiply, per token; else as --w8a16"),
-                     cl::cat(FormatOptions)};
-  cl::opt<bool> FP8{"fp8",
-                    cl::desc("int8 or e4m3: weights of the blocks, one scale per channel, and what "
-                             "they multiply, per token; else as --w8a16"),
-                    cl::cat(FormatOptions)};
+  cl::opt<bool> W8A8{"w8a8", cl::desc("int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16"), cl::cat(FormatOptions)};
+  cl::opt<bool> FP8{"fp8", cl::desc("int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16"), cl::cat(FormatOptions)};
   cl::opt<bool> W4A16{"w4a16", cl::desc("weights of the blocks in 4 bits, groups of 32; head and embedding in 8; cache in f16"), cl::cat(FormatOptions)};
   cl::opt<std::string> GroupSize{"group-size", cl::desc("weights that share a scale: 32, 64, 128 or channel"), cl::value_desc("n"), cl::cat(FormatOptions)};
   cl::opt<bool> Symmetric{"symmetric", cl::desc("codes without zero points (the default)"), cl::cat(FormatOptions)};
@@ -45,7 +39,7 @@ struct Flags {
   cl::opt<std::string> SchemeName{"scheme", cl::init("rtn"), cl::desc("what computes the codes (rtn)"), cl::value_desc("name"), cl::cat(FormatOptions)};
   cl::opt<std::string> Head{"head", cl::desc("f32, f16, bf16, int8 or int4"), cl::value_desc("type"), cl::cat(FormatOptions)};
   cl::opt<std::string> Embedding{"embedding", cl::desc("the same for the embedding; two types untie a tied table"), cl::value_desc("type"), cl::cat(FormatOptions)};
-  cl::opt<std::string> KV{"kv", cl::desc("f32, f16 or bf16"), cl::value_desc("type"), cl::cat(FormatOptions)};
+  cl::opt<std::string> KV{"kv", cl::desc("f32, f16, bf16, int8 or fp8"), cl::value_desc("type"), cl::cat(FormatOptions)};
   cl::opt<std::string> TargetName{"target", cl::init("cpu"), cl::desc("cpu, sm80, sm86, sm89, sm90, sm100 or sm120"), cl::value_desc("name"), cl::cat(FormatOptions)};
   cl::opt<std::string> IO{"io", cl::desc("onnx: a decoder can be run with the file's own inputs and outputs too"), cl::value_desc("signature"), cl::cat(FormatOptions)};
   cl::opt<int64_t> Context{"context", cl::init(0), cl::desc("most tokens per row (the model's limit, or 4096)"), cl::value_desc("n"), cl::cat(SizeOptions)};
@@ -148,8 +142,10 @@ static void fillLevels(LevelOptions &Levels, Mistakes &Wrong) {
   note(Wrong, Group.status());
   note(Wrong, checkChoice("--head", flags().Head, {"f32", "f16", "bf16", "int8", "int4"}));
   note(Wrong, checkChoice("--embedding", flags().Embedding, {"f32", "f16", "bf16", "int8", "int4"}));
-  note(Wrong, checkChoice("--kv", flags().KV, {"f32", "f16", "bf16"}));
+  note(Wrong, checkChoice("--kv", flags().KV, {"f32", "f16", "bf16", "int8", "fp8"}));
   note(Wrong, checkChoice("--io", flags().IO, {"onnx"}));
+  if (!flags().IO.empty() && (flags().KV == "int8" || flags().KV == "fp8"))
+    note(Wrong, makeError(StatusCode::Usage, "--io=onnx hands a cache in and out as floats; choose --kv=f32, f16 or bf16, not ", flags().KV));
   if (flags().Symmetric && flags().Asymmetric)
     note(Wrong, makeError(StatusCode::Usage, "choose one of --symmetric and --asymmetric"));
   if (flags().Context < 0 || flags().Batch < 1 || flags().Chunk < 0)

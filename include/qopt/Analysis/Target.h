@@ -69,6 +69,8 @@ public:
 
   /// Where keys and values lie in their side of a row; the capacity is known.
   virtual std::pair<artefact::CacheLayout, artefact::CacheLayout> getCacheLayout(KVCacheType Cache) const = 0;
+  /// Where the scales of a key and a value lie, counted in elements of their types; asked only of sides that have scales.
+  virtual std::pair<int64_t, int64_t> getCacheScale(KVCacheType Cache, int64_t Position, int64_t Head) const = 0;
 
   /// Chooses a lowering; a kernel that nobody matches is an error naming it.
   virtual mlir::FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const = 0;

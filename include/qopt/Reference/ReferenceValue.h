@@ -141,8 +141,19 @@ public:
   double getValue(int64_t Row, int64_t Position, int64_t Head, int64_t Channel) const {
     return read(Row, Position, offset(Head, Channel) + Ty.getHeads() * Ty.getHeadSize());
   }
-  /// Rounds to the stored types.
-  void set(int64_t Row, int64_t Position, int64_t Head, int64_t Channel, double Key, double Value);
+  /// The scale of a token and head, where the side's type has scales; else 1.
+  double getKeyScale(int64_t Row, int64_t Position, int64_t Head) const {
+    return read(Row, Position, 2 * Ty.getHeads() * Ty.getHeadSize() + Head);
+  }
+  double getValueScale(int64_t Row, int64_t Position, int64_t Head) const {
+    return read(Row, Position, (2 * Ty.getHeadSize() + 1) * Ty.getHeads() + Head);
+  }
+  /// One head of a token, all its channels: rounds or quantizes to the stored types.
+  void set(int64_t Row, int64_t Position, int64_t Head, llvm::ArrayRef<double> Key,
+           llvm::ArrayRef<double> Value);
+  /// The same with what memory holds: numbers of the stored types, or codes times their scale.
+  void load(int64_t Row, int64_t Position, int64_t Head, llvm::ArrayRef<double> Key,
+            llvm::ArrayRef<double> Value, double KeyScale, double ValueScale);
 
 private:
   int64_t offset(int64_t Head, int64_t Channel) const;
@@ -150,8 +161,8 @@ private:
 
   KVCacheType Ty;
   int64_t Batch, Capacity;
-  /// Keys, then values of each position of each row; empty where none were written, so that a large
-  /// capacity costs little.
+  /// Keys, values, scales of keys, scales of values of each position of each row; empty where none
+  /// were written, so that a large capacity costs little.
   std::vector<std::vector<double>> Slots;
 };
 

@@ -23,6 +23,7 @@ struct AssignPrecisionPass : public qopt::impl::AssignPrecisionBase<AssignPrecis
 
 private:
   FailureOr<Type> parseFormat(StringRef Format);
+  FailureOr<Type> parseCacheFormat(StringRef Format);
   StringRef formatOf(Role Role) const;
   bool isKept(WeightOp Weight) const { return hasStoredSources(Weight) && !Requantize; }
   void keep(WeightOp Weight);
@@ -102,6 +103,20 @@ void AssignPrecisionPass::keep(WeightOp Weight) {
   Weight.setPrecisionAttr(PrecisionAttr::get(&getContext(), Stored, Scheme, Why));
 }
 
+/// Codes of a cache have one scale for each token and head.
+FailureOr<Type> AssignPrecisionPass::parseCacheFormat(StringRef Format) {
+  MLIRContext *Context = &getContext();
+  auto Scale = Float16Type::get(Context);
+  if (Format == "int8")
+    return Type(PackedType::get(Context, IntegerType::get(Context, 8), 0, Scale, /*asymmetric=*/false));
+  if (Format == "fp8")
+    return Type(ScaledType::get(Context, Float8E4M3FNType::get(Context), 0, Scale));
+  if (Format != "f32" && Format != "f16" && Format != "bf16")
+    return emitError(getOperation().getLoc())
+           << "a KV cache is f32, f16, bf16, int8 or fp8, not '" << Format << "'";
+  return parseFormat(Format);
+}
+
 LogicalResult AssignPrecisionPass::decide(WeightOp Weight, Role Role) {
   auto Ty = cast<RankedTensorType>(Weight.getType());
   if (Ty.getRank() != 2 || !isa<FloatType>(Ty.getElementType()))
@@ -157,15 +172,14 @@ WeightOp AssignPrecisionPass::untie(WeightOp Weight, ArrayRef<UseWeightOp> HeadU
 LogicalResult AssignPrecisionPass::decideCaches(func::FuncOp Function) {
   if (KV.empty())
     return success();
-  auto Stored = parseFormat(KV);
+  auto Stored = parseCacheFormat(KV);
   if (failed(Stored))
     return failure();
-  if (!isa<FloatType>(*Stored))
-    return emitError(Function.getLoc()) << "a KV cache is f32, f16 or bf16, not '" << KV << "'";
+  StringRef How = isa<FloatType>(*Stored) ? "cast" : "scale per token and head";
   for (BlockArgument Argument : Function.getArguments())
     if (isa<KVCacheType>(Argument.getType()))
       Function.setArgAttr(Argument.getArgNumber(), "qopt.precision",
-                          PrecisionAttr::get(&getContext(), *Stored, "cast", Reason));
+                          PrecisionAttr::get(&getContext(), *Stored, How, Reason));
   return success();
 }
 

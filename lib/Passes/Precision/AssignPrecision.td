@@ -27,7 +27,7 @@ def AssignPrecision : Pass<"qopt-assign-precision", "mlir::ModuleOp"> {
     Option<"Head", "head", "std::string", "\"\"", "the head; empty: i8 where the projections are codes, else the same">,
     Option<"Embedding", "embedding", "std::string", "\"\"", "the embedding; empty as for the head">,
     Option<"Activations", "activations", "std::string", "\"\"", "inputs of projections whose weights have codes of the same type (of i8 per channel without zero points): i8 or f8E4M3FN, a scale for each row; empty keeps numbers">,
-    Option<"KV", "kv", "std::string", "\"\"", "keys and values: f32, f16 or bf16; empty keeps what the file holds">,
+    Option<"KV", "kv", "std::string", "\"\"", "keys and values: f32, f16, bf16, int8 or fp8; empty keeps what the file holds">,
     Option<"Group", "group", "int64_t", "-1", "elements per scale, 0: per channel, -1: 32 for i4, per channel for i8">,
     Option<"Asymmetric", "asymmetric", "bool", "false", "a zero point for every group">,
     Option<"Requantize", "requantize", "bool", "false", "the formats hold for matrices that the file holds as codes, too">,

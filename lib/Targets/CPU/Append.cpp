@@ -6,6 +6,7 @@
 // has left) and is not stored.
 #include "qopt/Targets/CPU/CacheLayout.h"
 #include "qopt/Targets/Common/AppendForm.h"
+#include "qopt/Targets/Common/StoredRow.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -26,12 +27,17 @@ public:
   void emit();
 
 private:
+  using HeadSink = function_ref<void(Value Head, Value Index, Value Lanes)>;
   void emitKeys(Value Batch, Value Token, Value Position);
   void emitValues(Value Batch, Value Token, Value Position);
+  void emitSide(const CacheSide &Side, unsigned Part, const Stream &Stream, Value Tensor,
+                Value Batch, Value Token, Value Position,
+                function_ref<void(Value, Value, Value)> Store);
   void emitYielded(unsigned Result, const Stream &Stream, Value Batch, Value Token);
-  /// Runs `Sink(head, index, lanes)` for all heads of a token.
-  void forHeads(const Stream &Stream, Value Tensor, Value Batch, Value Token,
-                function_ref<void(Value, Value, Value)> Sink);
+  /// Runs `Sink(head, index, lanes)` for all heads of a token, and `Finish(head)` after each.
+  void forHeads(
+      const Stream &Stream, Value Tensor, Value Batch, Value Token, HeadSink Sink,
+      function_ref<void(Value Head)> Finish = [](Value) {});
 
   KernelBuilder &B;
   const KernelInfo &Info;
@@ -50,7 +56,7 @@ public:
     auto Form = *AppendForm::get(Kernel, Reason);
     KernelPlan Plan;
     Plan.Items = Form.getTokenCount(Kernel);
-    Plan.ScratchBytes = Kernel.constant(0);
+    Plan.ScratchBytes = Kernel.constant(Form.quantizes() ? 4 * Form.getCache().getHeadSize() : 0);
     Plan.Tables = getRotaryTables(Form.Rotaries);
     return Plan;
   }
@@ -86,7 +92,7 @@ void AppendEmitter::emit() {
 }
 
 void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Value Token,
-                             function_ref<void(Value, Value, Value)> Sink) {
+                             HeadSink Sink, function_ref<void(Value)> Finish) {
   auto Ty = cast<RankedTensorType>(Tensor.getType());
   int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
   Type Element = cpu::getElementType(Stream.Source);
@@ -107,6 +113,7 @@ void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Va
     Value Pointer = B.element(First, B.mul(Head, Size), Element);
     emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table,
                    [&](Value I, Value Lanes) { Sink(Head, I, emitCoding(B, Stream.Coding, Lanes)); });
+    Finish(Head);
   });
 }
 
@@ -125,31 +132,55 @@ void AppendEmitter::emitYielded(unsigned Result, const Stream &Stream, Value Bat
 /// Keys of 16 positions are interleaved: the channels of a token lie 16 elements apart.
 void AppendEmitter::emitKeys(Value Batch, Value Token, Value Position) {
   KVAppendOp Append = Form.Append;
-  KVCacheType Cache = Append.getCache().getType();
-  int64_t Size = Cache.getHeadSize();
-  Value Row = B.bytes(B.getArgument(Append.getCache(), 0), B.mul(Batch, getKeyRowBytes(Cache)));
-  Value InHead =
+  CacheSide Keys = getKeySide(Form.getCache());
+  Type Element = Keys.getElement();
+  int64_t Size = Form.getCache().getHeadSize();
+  Value First =
       B.add(B.mul(B.div(Position, VectorLanes), Size * VectorLanes), B.rem(Position, VectorLanes));
-  forHeads(Form.Key, Append.getKey(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
-    Value First =
-        B.add(B.add(B.mul(Head, getKeyHeadElements(Cache)), InHead), B.mul(I, VectorLanes));
-    for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
-      Value Number = vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J});
-      B.storeScalar(Number, B.element(Row, B.add(First, J * VectorLanes), Cache.getKey()),
-                    Cache.getKey());
-    }
-  });
+  emitSide(Keys, 0, Form.Key, Append.getKey(), Batch, Token, Position,
+           [&](Value Head, Value I, Value Lanes) {
+             for (int64_t J = 0; J < B.getLanes(Lanes); ++J) {
+               Value Number = vector::ExtractOp::create(B, Lanes, ArrayRef<int64_t>{J});
+               B.storeRaw(Number,
+                          B.element(Head, B.add(First, B.mul(B.add(I, J), VectorLanes)), Element));
+             }
+           });
 }
 
 void AppendEmitter::emitValues(Value Batch, Value Token, Value Position) {
   KVAppendOp Append = Form.Append;
-  KVCacheType Cache = Append.getCache().getType();
-  Value Row = B.bytes(B.getArgument(Append.getCache(), 1), B.mul(Batch, getValueRowBytes(Cache)));
-  forHeads(Form.Values, Append.getValue(), Batch, Token, [&](Value Head, Value I, Value Lanes) {
-    Value At = B.add(
-        B.add(B.mul(Head, getValueHeadElements(Cache)), B.mul(Position, Cache.getHeadSize())), I);
-    B.storeVector(Lanes, B.element(Row, At, Cache.getValue()), Cache.getValue());
-  });
+  CacheSide Values = getValueSide(Form.getCache());
+  Value First = B.mul(Position, Form.getCache().getHeadSize());
+  emitSide(Values, 1, Form.Values, Append.getValue(), Batch, Token, Position,
+           [&](Value Head, Value I, Value Lanes) {
+             B.storeRaw(Lanes, B.element(Head, B.add(First, I), Values.getElement()));
+           });
+}
+
+/// Runs `Store(head's address, index, lanes as memory holds them)` for a token of one side.
+void AppendEmitter::emitSide(const CacheSide &Side, unsigned Part, const Stream &Stream,
+                             Value Tensor, Value Batch, Value Token, Value Position,
+                             function_ref<void(Value, Value, Value)> Store) {
+  Value Base = B.getArgument(KVAppendOp(Form.Append).getCache(), Part);
+  StoredTypeInterface Stored = Side.getStored();
+  if (!Stored) {
+    forHeads(Stream, Tensor, Batch, Token, [&](Value Head, Value I, Value Lanes) {
+      Store(Side.getHead(B, Base, Batch, Head), I, B.narrow(Lanes, Side.getElement()));
+    });
+    return;
+  }
+  Value Row = B.getScratch(Info.constant(0));
+  int64_t Size = Form.getCache().getHeadSize();
+  auto Collect = [&](Value, Value I, Value Lanes) {
+    B.storeRaw(Lanes, B.element(Row, I, B.getF32Type()));
+  };
+  auto Quantize = [&](Value Head) {
+    Value Scale = B.element(Side.getScales(B, Base, Batch, Head), Position, Stored.getScaleType());
+    Value At = Side.getHead(B, Base, Batch, Head);
+    codegen::emitQuantizedRow(B, Stored, Row, Size, Scale,
+                              [&](Value I, Value Codes) { Store(At, I, Codes); });
+  };
+  forHeads(Stream, Tensor, Batch, Token, Collect, Quantize);
 }
 
 namespace qopt::cpu {

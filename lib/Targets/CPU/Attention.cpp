@@ -13,6 +13,7 @@
 // multiplied with 0 (they may be anything).
 #include "qopt/Targets/CPU/CacheLayout.h"
 #include "qopt/Targets/Common/SingleOperation.h"
+#include "qopt/Targets/Common/StoredRow.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -28,6 +29,7 @@ struct AttentionShape {
   /// What the result goes through as codes.
   SmallVector<Operation *, 2> Coding;
   KVCacheType Cache;
+  CacheSide KeySide, ValueSide;
   int64_t Heads, Size;
   /// Query heads and tokens of a tile.
   int64_t TileHeads, TileTokens;
@@ -58,14 +60,23 @@ private:
     int64_t Tokens;
     /// Positions [Low, High) that each token sees.
     Values Low, High;
-    /// Keys and values of the tile's head.
-    Value Keys, CachedValues;
+    /// Keys and values of the tile's head, and their scales where they have some.
+    Value Keys, KeyScales, CachedValues, ValueScales;
   };
 
   void emitTile(Value Batch, Value Group, Value Token, int64_t Tokens);
   Tile makeTile(Value Batch, Value Group, Value Token, int64_t Tokens);
   void loadQueries(const Tile &Tile);
   Values emitScores(const Tile &Tile);
+  /// The scales of 16 positions, and that of one.
+  Value loadScales(const CacheSide &Side, Value Scales, Value Position) {
+    Type Ty = Side.getStored().getScaleType();
+    return B.loadVector(B.element(Scales, Position, Ty), Ty);
+  }
+  Value loadScale(const CacheSide &Side, Value Scales, Value Position) {
+    Type Ty = Side.getStored().getScaleType();
+    return B.loadScalar(B.element(Scales, Position, Ty), Ty);
+  }
   Value maskScores(Value Scores, Value Position, Value Low, Value High);
   Value emitSoftmax(const Tile &Tile, int64_t Row, Value Max);
   void emitOutput(const Tile &Tile, int64_t FirstHead, int64_t Heads, ArrayRef<Value> Sums);
@@ -99,7 +110,8 @@ public:
 } // namespace
 
 AttentionShape::AttentionShape(const KernelInfo &Info, CachedAttentionOp Op)
-    : Op(Op), Cache(Op.getCache().getType()) {
+    : Op(Op), Cache(Op.getCache().getType()), KeySide(getKeySide(Cache)),
+      ValueSide(getValueSide(Cache)) {
   skipCoding(skipReshapes(Info.getResults()[0]), Coding);
   auto Query = cast<RankedTensorType>(Op.getQuery().getType());
   Heads = Query.getDimSize(2);
@@ -143,7 +155,7 @@ void AttentionEmitter::emit() {
 AttentionEmitter::Tile AttentionEmitter::makeTile(Value Batch, Value Group, Value Token,
                                                   int64_t Tokens) {
   KVCacheType Cache = Shape.Cache;
-  Tile Tile{Batch, Group, Token, Tokens, {}, {}, {}, {}};
+  Tile Tile{Batch, Group, Token, Tokens, {}, {}, {}, {}, {}, {}};
   Value Past = B.loadIndex(B.getArgument(Shape.Op.getPast()), Batch,
                            cpu::getElementType(Shape.Op.getPast()));
   for (int64_t T = 0; T < Tokens; ++T) {
@@ -156,11 +168,14 @@ AttentionEmitter::Tile AttentionEmitter::makeTile(Value Batch, Value Group, Valu
     Tile.High.push_back(High);
   }
   Value Head = B.div(B.mul(Group, Shape.TileHeads), Shape.Heads / Cache.getHeads());
-  Value Keys = B.bytes(B.getArgument(Shape.Op.getCache(), 0), B.mul(Batch, getKeyRowBytes(Cache)));
-  Tile.Keys = B.element(Keys, B.mul(Head, getKeyHeadElements(Cache)), Cache.getKey());
-  Value Cached =
-      B.bytes(B.getArgument(Shape.Op.getCache(), 1), B.mul(Batch, getValueRowBytes(Cache)));
-  Tile.CachedValues = B.element(Cached, B.mul(Head, getValueHeadElements(Cache)), Cache.getValue());
+  Value Keys = B.getArgument(Shape.Op.getCache(), 0),
+        Cached = B.getArgument(Shape.Op.getCache(), 1);
+  Tile.Keys = Shape.KeySide.getHead(B, Keys, Batch, Head);
+  Tile.CachedValues = Shape.ValueSide.getHead(B, Cached, Batch, Head);
+  if (Shape.KeySide.getStored())
+    Tile.KeyScales = Shape.KeySide.getScales(B, Keys, Batch, Head);
+  if (Shape.ValueSide.getStored())
+    Tile.ValueScales = Shape.ValueSide.getScales(B, Cached, Batch, Head);
   return Tile;
 }
 
@@ -216,7 +231,7 @@ Value AttentionEmitter::maskScores(Value Scores, Value Position, Value Low, Valu
 
 /// Writes the scores of all rows; returns the largest of each row in 16 lanes.
 Values AttentionEmitter::emitScores(const Tile &Tile) {
-  Type F32 = B.getF32Type(), KeyType = Shape.Cache.getKey();
+  Type F32 = B.getF32Type(), KeyType = Shape.KeySide.getElement();
   int64_t Rows = Tile.Tokens * Shape.TileHeads, Size = Shape.Size;
   Value Low = B.mul(B.div(Tile.Low.front(), VectorLanes), VectorLanes);
   Values Init(Rows, B.f32(-std::numeric_limits<double>::infinity()));
@@ -225,7 +240,8 @@ Values AttentionEmitter::emitScores(const Tile &Tile) {
     Values Zero(Rows, B.f32(0.0));
     Values Scores =
         B.loop(B.index(0), B.index(Size), 1, Zero, [&](Value Channel, ValueRange Carried) {
-          Value Key = B.loadVector(B.element(Keys, B.mul(Channel, VectorLanes), KeyType), KeyType);
+          Value Key = codegen::loadElements(
+              B, B.element(Keys, B.mul(Channel, VectorLanes), KeyType), KeyType, VectorLanes);
           Values Next;
           for (int64_t Row = 0; Row < Rows; ++Row) {
             Value At = B.add(B.mul(Channel, Rows), Row);
@@ -235,8 +251,9 @@ Values AttentionEmitter::emitScores(const Tile &Tile) {
           return Next;
         });
     Values Largest;
+    Value Scales = Tile.KeyScales ? loadScales(Shape.KeySide, Tile.KeyScales, Position) : Value();
     for (int64_t Row = 0; Row < Rows; ++Row) {
-      Value Score = Scores[Row];
+      Value Score = Scales ? B.mul(Scores[Row], Scales) : Scores[Row];
       if (auto By = Shape.Op.getScores())
         Score = B.mul(emitRequantized(B, *By, Score), B.f32(Shape.Op.getScale().convertToFloat()));
       if (double Cap = Shape.Op.getSoftcap().convertToDouble(); Cap > 0)
@@ -324,15 +341,19 @@ void AttentionEmitter::emitOutputBlock(const Tile &Tile, ArrayRef<int64_t> Rows,
 
 Values AttentionEmitter::accumulate(const Tile &Tile, ArrayRef<int64_t> Rows, Value Low, Value High,
                                     int64_t First, int64_t Vectors, ValueRange Sums) {
-  Type F32 = B.getF32Type(), ValueType = Shape.Cache.getValue();
+  Type F32 = B.getF32Type(), ValueType = Shape.ValueSide.getElement();
   return B.loop(Low, High, 1, Sums, [&](Value Position, ValueRange Carried) {
     Values Next(Carried), Columns;
     Value Row = B.element(Tile.CachedValues, B.mul(Position, Shape.Size), ValueType);
     for (int64_t V = 0; V < Vectors; ++V)
       Columns.push_back(
-          B.loadVector(B.element(Row, B.index((First + V) * VectorLanes), ValueType), ValueType));
+          codegen::loadElements(B, B.element(Row, B.index((First + V) * VectorLanes), ValueType),
+                                ValueType, VectorLanes));
+    Value Scale =
+        Tile.ValueScales ? loadScale(Shape.ValueSide, Tile.ValueScales, Position) : Value();
     for (auto [I, R] : llvm::enumerate(Rows)) {
-      Value Weight = B.splat(B.loadRaw(scoreAt(R, Position), F32));
+      Value Weight = B.loadRaw(scoreAt(R, Position), F32);
+      Weight = B.splat(Scale ? B.mul(Weight, Scale) : Weight);
       for (int64_t V = 0; V < Vectors; ++V)
         Next[I * Vectors + V] = B.fma(Weight, Columns[V], Next[I * Vectors + V]);
     }

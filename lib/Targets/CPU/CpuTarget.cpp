@@ -40,11 +40,16 @@ public:
   chooseLayout(WeightOp Weight,
                ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const override;
   std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const override {
-    return {getKeyRowBytes(Cache), getValueRowBytes(Cache)};
+    return {getKeySide(Cache).getRowBytes(), getValueSide(Cache).getRowBytes()};
   }
   std::pair<artefact::CacheLayout, artefact::CacheLayout>
   getCacheLayout(KVCacheType Cache) const override {
-    return {getKeyLayout(Cache), getValueLayout(Cache)};
+    return {getKeySide(Cache).getLayout(), getValueSide(Cache).getLayout()};
+  }
+  std::pair<int64_t, int64_t> getCacheScale(KVCacheType Cache, int64_t Position,
+                                            int64_t Head) const override {
+    return {getKeySide(Cache).getScaleIndex(Head, Position),
+            getValueSide(Cache).getScaleIndex(Head, Position)};
   }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
   int64_t estimateCodeBytes(ModuleOp Module) const override;
@@ -135,7 +140,8 @@ LogicalResult CpuTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
   return success();
 }
 
-/// Products are unrolled over rows of weights and of inputs; what is fused into them or stands alone is small.
+/// Products are unrolled over rows of weights and of inputs; what is fused into them or stands
+/// alone is small.
 int64_t CpuTarget::estimateCodeBytes(ModuleOp Module) const {
   constexpr int64_t ProductBytes = 8 << 10, OtherBytes = 1 << 10;
   int64_t Bytes = 0, WithDot = llvm::count_if(Isas, [](const Isa &Each) { return Each.HasDot; });

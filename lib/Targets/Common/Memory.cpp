@@ -40,38 +40,42 @@ Type KernelBuilder::withLanesOf(Value Like, Type Element) {
   return Lanes ? Type(vectorOf(Element, Lanes)) : Element;
 }
 
-//===- Floats of 8 bits -----------------------------------------------------------------------===//
+//===- Number formats -------------------------------------------------------------------------===//
 
 Value KernelBuilder::widenFloat8(Value Stored) {
   Value Bits = arith::ExtUIOp::create(*this, withLanesOf(Stored, getI32Type()), Stored);
   return codegen::widenFloat8(*this, Bits);
 }
 
-Value KernelBuilder::narrowFloat8(Value Computed) {
-  return arith::TruncIOp::create(*this, withLanesOf(Computed, getI8Type()),
-                                 codegen::narrowFloat8(*this, Computed));
+Type KernelBuilder::getMemoryType(Type Element) {
+  if (Element.isInteger(1) || isa<Float8E4M3FNType>(Element))
+    return getI8Type();
+  return isa<IntegerType>(Element) ? getIntegerType(Element.getIntOrFloatBitWidth()) : Element;
 }
 
-//===- Integers -------------------------------------------------------------------------------===//
-
-Type KernelBuilder::getMemoryInteger(Type Element) {
-  return Element.isInteger(1) ? getI8Type() : getIntegerType(Element.getIntOrFloatBitWidth());
+/// Whether an element is computed with in more bits, all zeros.
+static bool isShortUnsigned(Type Element) {
+  return Element.isUnsignedInteger() && !Element.isUnsignedInteger(64);
 }
 
-Value KernelBuilder::widenInteger(Value Stored, Type Element) {
+Value KernelBuilder::widen(Value Stored, Type Element) {
   if (Element.isInteger(1))
     return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, Stored, likeConstant(Stored, 0));
-  if (Element.isUnsignedInteger() && !Element.isUnsignedInteger(64))
+  if (isShortUnsigned(Element))
     return arith::ExtUIOp::create(*this, withLanesOf(Stored, getComputeType(Element)), Stored);
+  if (isa<Float8E4M3FNType>(Element))
+    return widenFloat8(Stored);
   return Stored;
 }
 
-Value KernelBuilder::narrowInteger(Value Computed, Type Element) {
+Value KernelBuilder::narrow(Value Computed, Type Element) {
+  Type Memory = withLanesOf(Computed, KernelBuilder::getMemoryType(Element));
   if (Element.isInteger(1))
-    return arith::ExtUIOp::create(*this, withLanesOf(Computed, getI8Type()), Computed);
-  if (Element.isUnsignedInteger() && !Element.isUnsignedInteger(64))
-    return arith::TruncIOp::create(*this, withLanesOf(Computed, getMemoryInteger(Element)),
-                                   Computed);
+    return arith::ExtUIOp::create(*this, Memory, Computed);
+  if (isShortUnsigned(Element))
+    return arith::TruncIOp::create(*this, Memory, Computed);
+  if (isa<Float8E4M3FNType>(Element))
+    return arith::TruncIOp::create(*this, Memory, codegen::narrowFloat8(*this, Computed));
   return Computed;
 }
 

@@ -5,6 +5,7 @@
 // A token whose position lies beyond the capacity is padding (a step may be wider than what a row
 // has left) and is not stored.
 #include "qopt/Targets/Common/AppendForm.h"
+#include "qopt/Targets/Common/StoredRow.h"
 #include "qopt/Targets/NVPTX/CacheLayout.h"
 
 using namespace mlir;
@@ -24,10 +25,13 @@ public:
 private:
   /// Takes element `I` of head `Head`, a vector of one f32.
   using HeadSink = function_ref<void(Value Head, Value I, Value Number)>;
-  /// All heads of the block's token.
-  void forHeads(const Stream &Stream, Value Tensor, HeadSink Sink);
+  /// All heads of the block's token, and `Finish(head)` after each.
+  void forHeads(
+      const Stream &Stream, Value Tensor, HeadSink Sink,
+      function_ref<void(Value Head)> Finish = [](Value) {});
   void emitYielded(unsigned Result, const Stream &Stream);
-  void emitSide(const Stream &Stream, Value Tensor, unsigned Part, Type Stored, Value Position);
+  void emitSide(const Stream &Stream, Value Tensor, unsigned Part, Value Position);
+  void emitCodes(const Stream &Stream, Value Tensor, unsigned Part, Value Position);
   Value getTableRow(RotaryOp Rotary);
 
   KernelBuilder &B;
@@ -48,6 +52,8 @@ public:
     auto Form = *AppendForm::get(Kernel, Reason);
     GridPlan Plan;
     Plan.Blocks = Form.getTokenCount(Kernel);
+    if (Form.quantizes())
+      Plan.SharedBytes = Plan.Threads / WarpSize * 4 * Form.getCache().getHeadSize();
     Plan.Tables = codegen::getRotaryTables(Form.Rotaries);
     return Plan;
   }
@@ -69,26 +75,26 @@ void AppendEmitter::emit() {
   if (!Form.Append)
     return;
   KVAppendOp Append = Form.Append;
-  KVCacheType Cache = Append.getCache().getType();
   Value Past =
       B.loadIndex(B.getArgument(Append.getPast()), Batch, nvptx::getElementType(Append.getPast()));
   Value Position = B.add(Past, Token);
-  B.ifThen(B.lessThan(Position, B.index(Cache.getCapacity())), [&] {
-    emitSide(Form.Key, Append.getKey(), 0, Cache.getKey(), Position);
-    emitSide(Form.Values, Append.getValue(), 1, Cache.getValue(), Position);
+  B.ifThen(B.lessThan(Position, B.index(Form.getCache().getCapacity())), [&] {
+    emitSide(Form.Key, Append.getKey(), 0, Position);
+    emitSide(Form.Values, Append.getValue(), 1, Position);
   });
 }
 
 Value AppendEmitter::getTableRow(RotaryOp Rotary) {
   unsigned Number = llvm::find(Tables, codegen::getRotaryTable(Rotary)) - Tables.begin();
   Value Position = emitPosition(B, Rotary.getPositions(), Batch, Token);
-  if (KVAppendOp Append = Form.Append)
+  if (Form.Append)
     // A padding token turns by the last position: nobody reads it.
-    Position = B.min(Position, B.index(Append.getCache().getType().getCapacity() - 1));
+    Position = B.min(Position, B.index(Form.getCache().getCapacity() - 1));
   return getRotaryTableRow(B, Rotary, Number, Position);
 }
 
-void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, HeadSink Sink) {
+void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, HeadSink Sink,
+                             function_ref<void(Value)> Finish) {
   auto Ty = cast<RankedTensorType>(Tensor.getType());
   int64_t Heads = Ty.getDimSize(2), Size = Ty.getDimSize(3);
   Type Element = nvptx::getElementType(Stream.Source);
@@ -99,6 +105,7 @@ void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, HeadSink Sink) 
     Value Pointer = B.element(First, B.mul(Head, Size), Element);
     emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table,
                    [&](Value I, Value Number) { Sink(Head, I, emitCoding(B, Stream.Coding, Number)); });
+    Finish(Head);
   });
 }
 
@@ -114,17 +121,39 @@ void AppendEmitter::emitYielded(unsigned Result, const Stream &Stream) {
   });
 }
 
-void AppendEmitter::emitSide(const Stream &Stream, Value Tensor, unsigned Part, Type Stored,
-                             Value Position) {
-  KVAppendOp Append = Form.Append;
-  KVCacheType Cache = Append.getCache().getType();
-  Value Row = B.bytes(B.getArgument(Append.getCache(), Part),
-                      B.mul(Batch, getCacheRowBytes(Cache, Stored)));
+void AppendEmitter::emitSide(const Stream &Stream, Value Tensor, unsigned Part, Value Position) {
+  CacheSide Side = getCacheSide(Form.getCache(), Part);
+  if (Side.getStored())
+    return emitCodes(Stream, Tensor, Part, Position);
+  Value Base = B.getArgument(KVAppendOp(Form.Append).getCache(), Part);
+  Value First = B.mul(Position, Form.getCache().getHeadSize());
   forHeads(Stream, Tensor, [&](Value Head, Value I, Value Number) {
-    Value InRow = B.add(B.mul(Head, Cache.getCapacity()), Position);
-    Value At = B.add(B.mul(InRow, Cache.getHeadSize()), I);
-    B.storeVector(Number, B.element(Row, At, Stored), Stored);
+    Value At = B.element(Side.getHead(B, Base, Batch, Head), B.add(First, I), Side.getElement());
+    B.storeVector(Number, At, Side.getElement());
   });
+}
+
+/// A warp collects a head in shared memory: the scale depends on all its numbers.
+void AppendEmitter::emitCodes(const Stream &Stream, Value Tensor, unsigned Part, Value Position) {
+  CacheSide Side = getCacheSide(Form.getCache(), Part);
+  StoredTypeInterface Stored = Side.getStored();
+  Value Base = B.getArgument(KVAppendOp(Form.Append).getCache(), Part);
+  int64_t Size = Form.getCache().getHeadSize();
+  Value Row = B.element(B.shared(0), B.mul(B.getWarp(), Size), B.getF32Type());
+  auto Collect = [&](Value, Value I, Value Number) {
+    B.storeVector(Number, B.element(Row, I, B.getF32Type()), B.getF32Type());
+  };
+  auto Quantize = [&](Value Head) {
+    B.syncWarp();
+    Value Scale = B.element(Side.getScales(B, Base, Batch, Head), Position, Stored.getScaleType());
+    Value Codes =
+        B.element(Side.getHead(B, Base, Batch, Head), B.mul(Position, Size), Side.getElement());
+    codegen::emitQuantizedRow(B, Stored, Row, Size, Scale, [&](Value I, Value Code) {
+      B.storeRaw(Code, B.element(Codes, I, Side.getElement()));
+    });
+    B.syncWarp();
+  };
+  forHeads(Stream, Tensor, Collect, Quantize);
 }
 
 namespace qopt::nvptx {

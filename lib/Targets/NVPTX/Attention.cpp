@@ -6,6 +6,7 @@
 // queries there are, so that token by token and one full pass agree. What a query does not see may
 // be anything and is not even multiplied with 0.
 #include "qopt/Targets/Common/SingleOperation.h"
+#include "qopt/Targets/Common/StoredRow.h"
 #include "qopt/Targets/NVPTX/CacheLayout.h"
 
 using namespace mlir;
@@ -40,7 +41,10 @@ protected:
   virtual void findVisible() = 0;
   /// Address of the key or value (Part 0 or 1) at a position, for the query's head.
   virtual Value getPart(unsigned Part, Value Position) = 0;
+  /// The type of its elements, or of its codes.
   virtual Type getPartType(unsigned Part) = 0;
+  /// `Number` times the scale of the key or value at a position, where it has one.
+  virtual Value scaled(Value Number, unsigned Part, Value Position) { return Number; }
   virtual int64_t getKVHeads() = 0;
   virtual Value masked(Value Score, Value Position) { return Score; }
 
@@ -82,8 +86,10 @@ public:
 private:
   void findVisible() override;
   Value getPart(unsigned Part, Value Position) override;
-  Type getPartType(unsigned Part) override { return Part ? Cache.getValue() : Cache.getKey(); }
+  Type getPartType(unsigned Part) override { return getCacheSide(Cache, Part).getElement(); }
+  Value scaled(Value Number, unsigned Part, Value Position) override;
   int64_t getKVHeads() override { return Cache.getHeads(); }
+  Value getBase(unsigned Part) { return B.getArgument(Op.getCache(), Part); }
 
   CachedAttentionOp Op;
   KVCacheType Cache;
@@ -176,10 +182,11 @@ Value AttentionEmitter::emitScore(Value Position) {
   Type Stored = getPartType(0);
   Value Score =
       B.loop(B.index(0), B.index(getSize()), 1, B.f32(0.0, 0), [&](Value I, ValueRange Carried) {
-        Value Number = B.loadScalar(B.element(Key, I, Stored), Stored);
+        Value Number = codegen::loadElements(B, B.element(Key, I, Stored), Stored, 0);
         Value Of = B.loadScalar(stagedAt(I), B.getF32Type());
         return Values{B.fma(Of, Number, Carried[0])};
       })[0];
+  Score = scaled(Score, 0, Position);
   if (ScoreCodes)
     Score = B.mul(emitRequantized(B, *ScoreCodes, Score), B.f32(Scale, 0));
   if (Softcap > 0)
@@ -192,8 +199,8 @@ Values AttentionEmitter::addValues(Value Weight, Value Begin, ValueRange Sums) {
   Value From = B.max(Low, Begin), To = B.min(High, B.add(Begin, WarpSize));
   Type Stored = getPartType(1);
   return B.loop(From, To, 1, Sums, [&](Value Position, ValueRange Carried) {
-    Value Factor = B.shuffle(Weight, B.sub(Position, Begin));
-    Value Row = getPart(1, Position);
+    Value Factor = B.shuffle(Weight, B.sub(Position, Begin)), Row = getPart(1, Position);
+    Value Scaled = scaled(Factor, 1, Position);
     Values Next;
     for (int64_t J = 0; J < getShare(); ++J) {
       Value Channel = B.add(B.getLane(), J * WarpSize);
@@ -204,8 +211,8 @@ Values AttentionEmitter::addValues(Value Weight, Value Begin, ValueRange Sums) {
       Next.push_back(B.choose(
           Counts, B.getF32Type(),
           [&] {
-            Value Number = B.loadScalar(B.element(Row, Channel, Stored), Stored);
-            return B.fma(Factor, Number, Carried[J]);
+            Value Number = codegen::loadElements(B, B.element(Row, Channel, Stored), Stored, 0);
+            return B.fma(Scaled, Number, Carried[J]);
           },
           [&] { return Carried[J]; }));
     }
@@ -303,11 +310,18 @@ void CachedEmitter::findVisible() {
 }
 
 Value CachedEmitter::getPart(unsigned Part, Value Position) {
-  Type Stored = getPartType(Part);
-  Value Row =
-      B.bytes(B.getArgument(Op.getCache(), Part), B.mul(Batch, getCacheRowBytes(Cache, Stored)));
-  Value InRow = B.add(B.mul(KVHead, Cache.getCapacity()), Position);
-  return B.element(Row, B.mul(InRow, Cache.getHeadSize()), Stored);
+  CacheSide Side = getCacheSide(Cache, Part);
+  Value First = B.mul(Position, Cache.getHeadSize());
+  return B.element(Side.getHead(B, getBase(Part), Batch, KVHead), First, Side.getElement());
+}
+
+Value CachedEmitter::scaled(Value Number, unsigned Part, Value Position) {
+  CacheSide Side = getCacheSide(Cache, Part);
+  if (!Side.getStored())
+    return Number;
+  Type Ty = Side.getStored().getScaleType();
+  Value Scales = Side.getScales(B, getBase(Part), Batch, KVHead);
+  return B.mul(Number, B.loadScalar(B.element(Scales, Position, Ty), Ty));
 }
 
 //===- Over tensors ---------------------------------------------------------------------------===//

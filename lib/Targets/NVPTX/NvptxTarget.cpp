@@ -48,12 +48,16 @@ public:
   chooseLayout(WeightOp Weight,
                ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const override;
   std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const override {
-    return {nvptx::getCacheRowBytes(Cache, Cache.getKey()),
-            nvptx::getCacheRowBytes(Cache, Cache.getValue())};
+    return {getCacheSide(Cache, 0).getRowBytes(), getCacheSide(Cache, 1).getRowBytes()};
   }
   std::pair<artefact::CacheLayout, artefact::CacheLayout>
   getCacheLayout(KVCacheType Cache) const override {
-    return {nvptx::getCacheLayout(Cache), nvptx::getCacheLayout(Cache)};
+    return {getCacheSide(Cache, 0).getLayout(), getCacheSide(Cache, 1).getLayout()};
+  }
+  std::pair<int64_t, int64_t> getCacheScale(KVCacheType Cache, int64_t Position,
+                                            int64_t Head) const override {
+    return {getCacheSide(Cache, 0).getScaleIndex(Head, Position),
+            getCacheSide(Cache, 1).getScaleIndex(Head, Position)};
   }
   FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const override;
   int64_t estimateCodeBytes(ModuleOp Module) const override;

@@ -45,8 +45,18 @@ func.func private @f(!qopt.kv_cache<2x32, capacity = 0, key = f32, value = f32>)
 
 // -----
 
-// expected-error @+1 {{a cache stores f32, f16 or bf16, found 'f64'}}
+// expected-error @+1 {{a cache stores f32, f16, bf16, or codes of 8 bits with one group and no zero point, found 'f64'}}
 func.func private @f(!qopt.kv_cache<2x32, capacity = 8, key = f32, value = f64>)
+
+// -----
+
+// expected-error @+1 {{one group and no zero point, found '!qopt.packed<i8, group = 32, scale = f16>'}}
+func.func private @f(!qopt.kv_cache<2x32, capacity = 8, key = !qopt.packed<i8, group = 32, scale = f16>, value = f32>)
+
+// -----
+
+// expected-error @+1 {{codes must be f8E4M3FN, found 'f8E5M2'}}
+func.func private @f(tensor<4x8x!qopt.scaled<f8E5M2, group = 0, scale = f16>>)
 
 // -----
 

@@ -179,3 +179,7 @@ module attributes {qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"
   // CHECK: func.func private @planned(!qopt.kv_cache<2x32, capacity = 512, key = f32, value = f32>)
   func.func private @planned(!qopt.kv_cache<2x32, capacity = 512, key = f32, value = f32>)
 }
+
+// CHECK-LABEL: func.func private @stored_caches
+// CHECK-SAME: !qopt.kv_cache<2x6, capacity = 8, key = !qopt.packed<i8, group = 0, scale = f16>, value = !qopt.scaled<f8E4M3FN, group = 0, scale = f16>>
+func.func private @stored_caches(!qopt.kv_cache<2x6, capacity = 8, key = !qopt.packed<i8, group = 0, scale = f16>, value = !qopt.scaled<f8E4M3FN, group = 0, scale = f16>>)

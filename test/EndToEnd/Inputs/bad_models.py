@@ -269,7 +269,7 @@ class Requests(Models):
                               (("--threads", "many"), "many"), (("--context", "-5"), "--context"), (("--batch=0",), "--batch"),
                               (("--w4a16", "--scheme=magic"), "magic", "rtn"), (("--stop-after=nonsense",), "nonsense", "quantized"),
                               (("--start-from=code",), "code", "kernels"), (("--symmetric", "--asymmetric"), "--asymmetric"),
-                              (("--kv=int3",), "int3", "bf16"), (("--head=i4",), "i4", "int4")):
+                              (("--kv=int3",), "int3", "fp8"), (("--io=onnx", "--kv=fp8"), "--io=onnx", "--kv=f32"), (("--head=i4",), "i4", "int4")):
             with self.subTest(flags=flags):
                 self.refuse(model, USAGE, *words, flags=flags)
         run("qopt-compile", expect=USAGE)

@@ -49,7 +49,7 @@ def stored_bytes(artefact):
 
 
 genai = os.path.join(models, "classics1m-genai.onnx")
-for flags in ((), ("--w8a16", "--batch=3"), ("--w4a16", "--asymmetric", "--context=300", "--batch=2", "--kv=f32"), ("--w4a16", "--no-fuse", "--embedding=f32")):
+for flags in ((), ("--w8a16", "--batch=3"), ("--w4a16", "--asymmetric", "--context=300", "--batch=2", "--kv=f32"), ("--w4a16", "--no-fuse", "--embedding=f32", "--kv=fp8")):
     said = dry_run(genai, *flags)
     real = report(genai, *flags, "--force", "-o", path("real.qopt"))
     for key in EXACT:

@@ -19,9 +19,10 @@ def log_softmax(logits):
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-for export, flags, chip in [(export, ("--w4a16",), "sm90") for export in EXPORTS] + [("genai", ("--w8a16",), "sm90"), ("genai", ("--w8a8",), "sm90"), ("genai", ("--fp8",), "sm90"), ("genai", ("--bf16",), "sm90"),
+for export, flags, chip in [(export, ("--w4a16",), "sm90") for export in EXPORTS] + [("genai", ("--w8a16",), "sm90"), ("genai", ("--w8a8",), "sm90"), ("genai", ("--bf16",), "sm90"),
+                                                                                  ("genai", ("--w4a16", "--kv=fp8"), "sm90"), ("genai", ("--fp8", "--kv=int8"), "sm90"), ("vanilla", ("--w4a16", "--kv=fp8"), "sm80"),
                                                                                   ("genai", ("--w4a16",), "sm80")]:
-    name = f"{export}{''.join(flags)}, {chip}"
+    name = f"{export}{' '.join(('', *flags))}, {chip}"
     model = os.path.join(models, f"classics1m-{export}.onnx")
     cpu = compile_model(model, os.path.join(folder, "cpu.qopt"), *flags)
     gpu = os.path.join(folder, "gpu.qopt")
@@ -35,6 +36,8 @@ for export, flags, chip in [(export, ("--w4a16",), "sm90") for export in EXPORTS
     margin = np.sort(wanted, -1)
     clear = margin[..., -1] - margin[..., -2] > 2 * np.abs(wanted - found).max()
     agree = (wanted.argmax(-1) == found.argmax(-1)) | ~clear
-    check(agree.all() and clear.sum() > TOKENS // 2, f"{name}: other tokens are likeliest at {np.argwhere(~agree).tolist()}")
+    check(agree.all(), f"{name}: other tokens are likeliest at {np.argwhere(~agree).tolist()}")
+    # Codes of activations that fall to a neighbour move more logits than rounding does, and leave fewer choices clear.
+    check(clear.sum() > (TOKENS // 6 if "activations" in types else TOKENS // 2), f"{name}: only {clear.sum()} of {TOKENS} choices are clear")
     check(generate(cpu, PROMPTS, NEW) == generate(gpu, PROMPTS, NEW, tool="qopt-run-sim"), f"{name}: other ids after {PROMPTS}")
-    print(f"{name}: divergence {divergence:.1e} from the CPU over {TOKENS} tokens, the same {NEW} ids")
+    print(f"{name}: divergence {divergence:.1e} from the CPU over {TOKENS} tokens, the same {clear.sum()} clear choices and {NEW} ids")

@@ -25,6 +25,8 @@ FORMATS = {
     "f32": ("--f32",),
     "f16": ("--f16",),
     "bf16": ("--bf16",),
+    "f32, cache int8": ("--f32", "--kv=int8"),
+    "f32, cache fp8": ("--f32", "--kv=fp8"),
     "w8a16": ("--w8a16",),
     "w8a8": ("--w8a8",),
     "fp8": ("--fp8",),
@@ -46,17 +48,19 @@ def model_file(export):
     return os.path.join(given.models, f"classics1m-{export}.onnx")
 
 
+BITS = {"f32": 32, "f16": 16, "bf16": 16, "f8E4M3FN": 8, "i8": 8, "i4": 4}
+
+
 def stored_bytes(artefact):
     """Bytes of codes, scales and zero points as the formats define them, and of what is kept wider."""
     total = 0
     for weight in read_json(artefact, "manifest.json")["weights"]:
         count, kind = int(np.prod(weight["shape"])), weight["stored"]
-        if kind[0] == "i":
+        total += count * BITS[kind] // 8
+        if weight["scale"]:
             outputs, inputs = weight["shape"]
             groups = outputs * -(-inputs // (weight["group"] or inputs))
-            total += count * int(kind[1:]) // 8 + groups * (2 + (not weight["symmetric"]))
-        else:
-            total += count * {"f32": 4, "f16": 2, "bf16": 2}[kind]
+            total += groups * (BITS[weight["scale"]] // 8 + (not weight["symmetric"]))
     return total
 
 
@@ -99,7 +103,8 @@ for export, name in [(e, n) for e in EXPORTS for n in FORMATS] if given.table el
     rows.append((export, name, found, change))
     check(found["tokens"] == windows.size - len(windows), f"{label}: {found['tokens']} tokens were measured")
     if not name.startswith("w4a16"):
-        check(abs(change) <= budget("perplexity", name), f"{label}: perplexity {found['perplexity']}, ONNX Runtime's f32 {base}")
+        # The budget is one for all tokens; over a part of them the change scatters.
+        check(abs(change) <= budget("perplexity", name) * (1.5 if given.limit else 1), f"{label}: perplexity {found['perplexity']}, ONNX Runtime's f32 {base}")
     bound = budget("divergence", name) * (int4["kl_mean"] if name == "w4a16, head int4, embedding f32" else 1)
     check(found["kl_mean"] <= bound, f"{label}: a divergence of {found['kl_mean']}, more than {bound}")
     size, expected = os.path.getsize(os.path.join(artefact, "weights.safetensors")), stored_bytes(artefact)

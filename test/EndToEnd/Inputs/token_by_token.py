@@ -29,7 +29,8 @@ def compare(name, full, steps):
 
 
 for export, flags in (("genai", ("--f32", "--kv=f32")), ("vanilla", ("--f32", "--kv=f16")), ("dynamo", ("--w4a16", "--kv=bf16")),
-                      ("genai", ("--w8a16",)), ("genai", ("--w8a8",)), ("genai", ("--fp8",)), ("genai", ("--w4a16", "--asymmetric", "--group-size=128"))):
+                      ("genai", ("--w8a16", "--kv=int8")), ("vanilla", ("--w8a16", "--kv=fp8")), ("genai", ("--w8a8",)), ("genai", ("--fp8",)),
+                      ("genai", ("--w4a16", "--asymmetric", "--group-size=128"))):
     name = " ".join((export, *flags))
     artefact = compile_model(os.path.join(models, f"classics1m-{export}.onnx"), os.path.join(folder, f"{name}.qopt"),
                              *flags, "--batch=2", "--chunk=256", "--context=256")

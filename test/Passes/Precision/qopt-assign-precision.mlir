@@ -4,6 +4,9 @@
 // RUN: qopt-opt %s --qopt-assign-precision="weights=i4 activations=i8" | FileCheck %s --check-prefix=NUMBERS
 // RUN: qopt-opt %s --qopt-assign-precision="weights=f8E4M3FN activations=f8E4M3FN reason=fp8" | FileCheck %s --check-prefix=FLOAT8
 // RUN: not qopt-opt %s --qopt-assign-precision="activations=i4" 2>&1 | FileCheck %s --check-prefix=ACTIVATIONS
+// RUN: qopt-opt %s --qopt-assign-precision="kv=int8" | FileCheck %s --check-prefix=INT8
+// RUN: qopt-opt %s --qopt-assign-precision="kv=fp8" | FileCheck %s --check-prefix=FP8
+// RUN: not qopt-opt %s --qopt-assign-precision="kv=i4" 2>&1 | FileCheck %s --check-prefix=CACHE
 // RUN: not qopt-opt %s --qopt-assign-precision="weights=i3" 2>&1 | FileCheck %s --check-prefix=FORMAT
 // RUN: not qopt-opt %s --qopt-assign-precision="scheme=nearest" 2>&1 | FileCheck %s --check-prefix=SCHEME
 
@@ -40,6 +43,9 @@
 
 // ACTIVATIONS: unknown format 'i4' of activations; known: i8, f8E4M3FN
 // FORMAT: unknown format 'i3'; known: f32, f16, bf16, f8E4M3FN, i8, i4
+// INT8: qopt.precision = #qopt.precision<!qopt.packed<i8, group = 0, scale = f16>, "scale per token and head", "option">
+// FP8: qopt.precision = #qopt.precision<!qopt.scaled<f8E4M3FN, group = 0, scale = f16>, "scale per token and head", "option">
+// CACHE: a KV cache is f32, f16, bf16, int8 or fp8, not 'i4'
 // SCHEME: unknown scheme 'nearest'; known: rtn
 
 qopt.weight @embedding : tensor<64x32xf32> from [#qopt.source<"w", offset = 0, length = 8192, type = tensor<64x32xf32>, hash = 0>]

@@ -95,10 +95,14 @@ static ReferenceCache toCache(KVCacheType Ty, int64_t Batch, const NpyArray *Key
   int64_t Index = 0;
   for (int64_t Row = 0; Row < Batch; ++Row)
     for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
-      for (int64_t Position = 0; Position < Past; ++Position)
-        for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel, ++Index)
-          Cache.set(Row, Position, Head, Channel, loadFloat(*Keys, Index),
-                    loadFloat(*Values, Index));
+      for (int64_t Position = 0; Position < Past; ++Position) {
+        std::vector<double> Key, Value;
+        for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel, ++Index) {
+          Key.push_back(loadFloat(*Keys, Index));
+          Value.push_back(loadFloat(*Values, Index));
+        }
+        Cache.set(Row, Position, Head, Key, Value);
+      }
   return Cache;
 }
 

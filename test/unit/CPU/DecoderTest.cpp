@@ -46,9 +46,11 @@ std::string attentionText(const Attention &Case, int64_t Capacity) {
                        Case.Query, Symbols);
 }
 
-void runAttention(const Attention &Case) {
-  for (auto [Past, Tokens] :
-       std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {37, 1}, {0, 19}, {15, 8}}) {
+using Step = std::pair<int64_t, int64_t>;
+
+void runAttention(const Attention &Case,
+                  const std::vector<Step> &Steps = {{0, 1}, {37, 1}, {0, 19}, {15, 8}}) {
+  for (auto [Past, Tokens] : Steps) {
     SCOPED_TRACE(llvm::formatv("{0}/{1} heads of {2}, {3}, past {4}, {5} tokens", Case.Heads,
                                Case.KVHeads, Case.Size, Case.Cache, Past, Tokens)
                      .str());
@@ -58,6 +60,22 @@ void runAttention(const Attention &Case) {
         .budget("attention", Case.Budget)
         .run();
   }
+}
+
+constexpr const char *CodeCaches[] = {"!qopt.packed<i8, group = 0, scale = f16>",
+                                      "!qopt.scaled<f8E4M3FN, group = 0, scale = f16>"};
+
+/// An append of keys and values as they are.
+std::string appendText(int64_t Heads, int64_t Size, int64_t Capacity, const std::string &Stored) {
+  return llvm::formatv(R"(
+    !cache = !qopt.kv_cache<{4}, capacity = {5}, key = {3}, value = {3}>
+    !new = tensor<?x?x{4}xf32>
+    qkernel.kernel @k(%cache: !cache, %k: !new {0}, %v: !new {0}, %past: tensor<?xi64> {1}) -> !cache attributes {{kind = "append", {2}} {{
+      %c = qopt.kv_append %cache, %k, %v at %past : !cache, !new, !new, tensor<?xi64>
+      qkernel.yield %c : !cache
+    })",
+                       dims(llvm::formatv("s0, s1, {0}, {1}", Heads, Size)), PerRow, Symbols,
+                       Stored, llvm::formatv("{0}x{1}", Heads, Size).str(), Capacity);
 }
 
 } // namespace
@@ -78,6 +96,16 @@ TEST(Attention, StoredTypes) {
   runAttention({4, 2, 32, "f16", "f32"});
   runAttention({4, 2, 32, "bf16", "f32"});
   runAttention({4, 2, 32, "f16", "f16", 0, 0, "f16"});
+}
+
+TEST(Attention, Codes) {
+  for (const char *Cache : CodeCaches) {
+    runAttention({4, 2, 32, Cache, "f32"});
+    runAttention({8, 1, 20, Cache, "f16", 5, 0, "f16"});
+    runAttention({2, 2, 128, Cache, "f32", 0, 2.5});
+    for (int64_t Size : {64, 80, 96, 256})
+      runAttention({4, 2, Size, Cache, "f32"}, {{15, 8}});
+  }
 }
 
 TEST(Attention, WindowAndSoftcap) {
@@ -126,7 +154,7 @@ TEST(Append, ThroughCodes) {
 
 TEST(Append, RotaryKeysAndQueries) {
   for (const char *Form : {"", " interleaved true"})
-    for (const char *Stored : {"f32", "f16"}) {
+    for (const char *Stored : {"f32", "f16", "!qopt.packed<i8, group = 0, scale = f16>"}) {
       std::string Text = llvm::formatv(R"(
         !cache = !qopt.kv_cache<2x20, capacity = 40, key = {2}, value = {2}>
         qkernel.kernel @k(%cache: !cache, %k: tensor<?x?x2x20xf32> {0}, %v: tensor<?x?x2x20xf32> {0}, %past: tensor<?xi64> {1}, %q: tensor<?x?x4x20xf32> {3})
@@ -143,7 +171,7 @@ TEST(Append, RotaryKeysAndQueries) {
         KernelTester(Text, {2, Tokens})
             .filledCache(0, {13, 30})
             .integers(3, {13, 30})
-            .budget("append", Stored)
+            .budget("append", *Stored == '!' ? "one code of 2" : Stored)
             .run();
     }
 }
@@ -158,6 +186,43 @@ TEST(Append, WithoutRotary) {
     })",
                                    dims("s0, s1, 3, 8"), PerRow, Symbols);
   KernelTester(Text, {1, 17}).filledCache(0, {0}).integers(3, {0}).budget("append", "bf16").run();
+}
+
+TEST(Append, Codes) {
+  for (const char *Stored : {"!qopt.packed<i8, group = 0, scale = f16>",
+                             "!qopt.scaled<f8E4M3FN, group = 0, scale = f32>"}) {
+    std::string Text = appendText(3, 20, 17, Stored);
+    // Without a rotation nothing is rounded before, so codes are exact.
+    KernelTester(Text, {2, 5}).filledCache(0, {0, 11}).integers(3, {0, 11}).tolerance(0).run();
+    // Rows of zeros, numbers that end as ties, large and tiny ones, NaN and infinity.
+    double Inf = std::numeric_limits<double>::infinity();
+    std::vector<double> Hard = {127, 0.5, -1.5, 2.5, 448, -16.5, 3e38, 1e-30, -1e-42, 0, -0.0, 7};
+    std::vector<double> Special = {1, 2, std::nan(""), 4, Inf, 5, -Inf};
+    KernelTester(Text, {1, 3})
+        .filledCache(0, {2})
+        .integers(3, {2})
+        .floats(1, {0})
+        .floats(2, Hard)
+        .tolerance(0)
+        .run();
+    KernelTester(Text, {1, 3})
+        .filledCache(0, {2})
+        .integers(3, {2})
+        .floats(1, Special)
+        .floats(2, {0, 1e-20})
+        .tolerance(0)
+        .run();
+  }
+}
+
+TEST(Append, CodesOfHeadSizes) {
+  for (const char *Stored : CodeCaches)
+    for (int64_t Size : {32, 64, 80, 96, 128, 256})
+      KernelTester(appendText(5, Size, 16, Stored), {2, 3})
+          .filledCache(0, {0, 13})
+          .integers(3, {0, 13})
+          .tolerance(0)
+          .run();
 }
 
 TEST(Append, RotaryAlone) {

@@ -100,9 +100,14 @@ ReferenceValue KernelTester::randomInput(Type Ty, unsigned Argument) {
     ReferenceCache Result(Cache, std::max<int64_t>(Lengths.size(), Symbols[0]));
     for (size_t Row = 0; Row < Lengths.size(); ++Row)
       for (int64_t Position = 0; Position < Lengths[Row]; ++Position)
-        for (int64_t Head = 0; Head < Cache.getHeads(); ++Head)
-          for (int64_t Channel = 0; Channel < Cache.getHeadSize(); ++Channel)
-            Result.set(Row, Position, Head, Channel, Uniform(Random) * 2, Uniform(Random));
+        for (int64_t Head = 0; Head < Cache.getHeads(); ++Head) {
+          std::vector<double> Key, Value;
+          for (int64_t Channel = 0; Channel < Cache.getHeadSize(); ++Channel) {
+            Key.push_back(float(Uniform(Random) * 2));
+            Value.push_back(float(Uniform(Random)));
+          }
+          Result.set(Row, Position, Head, Key, Value);
+        }
     return Result;
   }
   auto Tensor = cast<RankedTensorType>(Ty).clone(staticShape(Argument));
@@ -197,21 +202,18 @@ std::string KernelTester::packInput(unsigned Argument) {
   return Bytes;
 }
 
-void KernelTester::forCache(KVCacheType Ty, int64_t Batch, CacheBody Body) {
-  auto [KeyRow, ValueRow] = Machine->getTarget().getCacheRowBytes(Ty);
-  auto [Keys, Values] = Machine->getTarget().getCacheLayout(Ty);
+/// Runs `Body(row, head, position)` over a cache.
+static void forCache(KVCacheType Ty, int64_t Batch,
+                     function_ref<void(int64_t, int64_t, int64_t)> Body) {
   for (int64_t Row = 0; Row < Batch; ++Row)
     for (int64_t Head = 0; Head < Ty.getHeads(); ++Head)
       for (int64_t Position = 0; Position < Ty.getCapacity(); ++Position)
-        for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
-          int64_t Key = Keys.element(Position, Head, Channel);
-          int64_t Value = Values.element(Position, Head, Channel);
-          Body(Row, Position, Head, Channel, Row * KeyRow + Key * getElementBytes(Ty.getKey()),
-               Row * ValueRow + Value * getElementBytes(Ty.getValue()));
-        }
+        Body(Row, Head, Position);
 }
 
 static uint64_t encode(Type Element, double Value) {
+  if (!isa<FloatType>(Element))
+    return uint64_t(int64_t(Value));
   APFloat Number(Value);
   bool Loses;
   Number.convert(cast<FloatType>(Element).getFloatSemantics(), APFloat::rmNearestTiesToEven,
@@ -232,6 +234,81 @@ static double decode(Type Element, const char *Bytes) {
   return Element.isUnsignedInteger() ? double(Bits) : double(llvm::SignExtend64(Bits, Width));
 }
 
+//===- Caches ---------------------------------------------------------------------------------===//
+
+namespace {
+/// The keys or the values of a cache as the target lays them out.
+class CacheView {
+public:
+  CacheView(const Target &Target, KVCacheType Cache, bool IsKeys)
+      : TheTarget(Target), Cache(Cache), IsKeys(IsKeys),
+        Side(IsKeys ? Cache.getKey() : Cache.getValue()) {}
+
+  int64_t getRowBytes() const { return pick(TheTarget.getCacheRowBytes(Cache)); }
+  /// What a number reads as; `Row` is where the row of the batch begins.
+  double read(const char *Row, int64_t Head, int64_t Position, int64_t Channel) const {
+    double Number = decode(getElement(), Row + elementOffset(Head, Position, Channel));
+    if (auto Stored = getStored())
+      Number *= decode(Stored.getScaleType(), Row + scaleOffset(Head, Position));
+    return Number;
+  }
+  void write(char *Row, int64_t Head, int64_t Position, int64_t Channel, double Number,
+             double Scale) const {
+    if (auto Stored = getStored()) {
+      put(Row + scaleOffset(Head, Position), Stored.getScaleType(), Scale);
+      Number = Scale == 0 ? 0 : Number / Scale;
+    }
+    put(Row + elementOffset(Head, Position, Channel), getElement(), Number);
+  }
+
+private:
+  template <typename T> T pick(const std::pair<T, T> &Pair) const {
+    return IsKeys ? Pair.first : Pair.second;
+  }
+  StoredTypeInterface getStored() const { return dyn_cast<StoredTypeInterface>(Side); }
+  Type getElement() const { return getStored() ? getStored().getCodeType() : Side; }
+  int64_t elementOffset(int64_t Head, int64_t Position, int64_t Channel) const {
+    return pick(TheTarget.getCacheLayout(Cache)).element(Position, Head, Channel) *
+           getElementBytes(getElement());
+  }
+  int64_t scaleOffset(int64_t Head, int64_t Position) const {
+    return pick(TheTarget.getCacheScale(Cache, Position, Head)) *
+           getElementBytes(getStored().getScaleType());
+  }
+  static void put(char *At, Type Element, double Number) {
+    uint64_t Bits = encode(Element, Number);
+    memcpy(At, &Bits, getElementBytes(Element));
+  }
+
+  const Target &TheTarget;
+  KVCacheType Cache;
+  bool IsKeys;
+  Type Side;
+};
+} // namespace
+
+/// Keys and values. What was never written is NaN, in its scale too: nobody may look at it.
+static std::pair<GuardedBuffer, GuardedBuffer> fillCache(const Target &Target,
+                                                         const ReferenceCache &Cache) {
+  KVCacheType Ty = Cache.getType();
+  CacheView KeyView(Target, Ty, true), ValueView(Target, Ty, false);
+  GuardedBuffer Keys(Cache.getBatch() * KeyView.getRowBytes(), 0xff),
+      Values(Cache.getBatch() * ValueView.getRowBytes(), 0xff);
+  forCache(Ty, Cache.getBatch(), [&](int64_t Row, int64_t Head, int64_t Position) {
+    if (!Cache.isWritten(Row, Position))
+      return;
+    for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
+      KeyView.write(Keys.data() + Row * KeyView.getRowBytes(), Head, Position, Channel,
+                    Cache.getKey(Row, Position, Head, Channel),
+                    Cache.getKeyScale(Row, Position, Head));
+      ValueView.write(Values.data() + Row * ValueView.getRowBytes(), Head, Position, Channel,
+                      Cache.getValue(Row, Position, Head, Channel),
+                      Cache.getValueScale(Row, Position, Head));
+    }
+  });
+  return {std::move(Keys), std::move(Values)};
+}
+
 std::vector<GuardedBuffer> KernelTester::makeBuffers() {
   std::vector<GuardedBuffer> Buffers;
   for (unsigned I = 0; I < Inputs.size(); ++I) {
@@ -241,21 +318,7 @@ std::vector<GuardedBuffer> KernelTester::makeBuffers() {
       memcpy(Buffers.back().data(), Bytes.data(), Bytes.size());
       continue;
     }
-    const ReferenceCache &Cache = Inputs[I].getCache();
-    KVCacheType Ty = Cache.getType();
-    // What was never written is NaN here: nobody may look at it.
-    auto [KeyRow, ValueRow] = Machine->getTarget().getCacheRowBytes(Ty);
-    GuardedBuffer Keys(Cache.getBatch() * KeyRow, 0xff), Values(Cache.getBatch() * ValueRow, 0xff);
-    forCache(Ty, Cache.getBatch(),
-             [&](int64_t Row, int64_t Position, int64_t Head, int64_t Channel, int64_t Key,
-                 int64_t Value) {
-               if (!Cache.isWritten(Row, Position))
-                 return;
-               uint64_t Bits = encode(Ty.getKey(), Cache.getKey(Row, Position, Head, Channel));
-               memcpy(Keys.data() + Key, &Bits, getElementBytes(Ty.getKey()));
-               Bits = encode(Ty.getValue(), Cache.getValue(Row, Position, Head, Channel));
-               memcpy(Values.data() + Value, &Bits, getElementBytes(Ty.getValue()));
-             });
+    auto [Keys, Values] = fillCache(Machine->getTarget(), Inputs[I].getCache());
     Buffers.push_back(std::move(Keys));
     Buffers.push_back(std::move(Values));
   }
@@ -389,23 +452,27 @@ void KernelTester::compareResults(const KernelVariant &Variant,
   }
 }
 
+static bool isNear(double Got, double Want, double Bound) {
+  return std::isnan(Want) ? std::isnan(Got) : Got == Want || std::fabs(Got - Want) <= Bound;
+}
+
 void KernelTester::compareCache(const ReferenceCache &Cache, char *Keys, char *Values,
                                 const std::string &What) {
   KVCacheType Ty = Cache.getType();
+  CacheView KeyView(Machine->getTarget(), Ty, true), ValueView(Machine->getTarget(), Ty, false);
   int64_t Bad = 0;
-  forCache(
-      Ty, Cache.getBatch(),
-      [&](int64_t Row, int64_t Position, int64_t Head, int64_t Channel, int64_t Key,
-          int64_t Value) {
-        double GotKey = decode(Ty.getKey(), Keys + Key),
-               GotValue = decode(Ty.getValue(), Values + Value);
-        bool Good = std::isnan(GotKey) && std::isnan(GotValue);
-        if (Cache.isWritten(Row, Position))
-          Good =
-              std::fabs(GotKey - Cache.getKey(Row, Position, Head, Channel)) <= Allowed.Bound &&
-              std::fabs(GotValue - Cache.getValue(Row, Position, Head, Channel)) <= Allowed.Bound;
-        if (!Good && ++Bad < 5)
-          ADD_FAILURE() << What << ": cache row " << Row << ", position " << Position << ", head "
-                        << Head << ", channel " << Channel << ": " << GotKey << ", " << GotValue;
-      });
+  forCache(Ty, Cache.getBatch(), [&](int64_t Row, int64_t Head, int64_t Position) {
+    for (int64_t Channel = 0; Channel < Ty.getHeadSize(); ++Channel) {
+      double Key = KeyView.read(Keys + Row * KeyView.getRowBytes(), Head, Position, Channel);
+      double Value =
+          ValueView.read(Values + Row * ValueView.getRowBytes(), Head, Position, Channel);
+      bool Good = std::isnan(Key) && std::isnan(Value);
+      if (Cache.isWritten(Row, Position))
+        Good = isNear(Key, Cache.getKey(Row, Position, Head, Channel), Allowed.Bound) &&
+               isNear(Value, Cache.getValue(Row, Position, Head, Channel), Allowed.Bound);
+      if (!Good && ++Bad < 5)
+        ADD_FAILURE() << What << ": cache row " << Row << ", position " << Position << ", head "
+                      << Head << ", channel " << Channel << ": " << Key << ", " << Value;
+    }
+  });
 }

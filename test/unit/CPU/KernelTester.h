@@ -105,9 +105,6 @@ public:
   int getRuns() const { return Runs; }
 
 private:
-  using CacheBody = llvm::function_ref<void(int64_t Row, int64_t Position, int64_t Head,
-                                            int64_t Channel, int64_t KeyByte, int64_t ValueByte)>;
-  void forCache(KVCacheType Ty, int64_t Batch, CacheBody Body);
   void compileKernel(KernelPlan &Plan, CompiledModule &Compiled);
   void prepareInputs();
   ReferenceValue randomInput(mlir::Type Ty, unsigned Argument);

@@ -219,8 +219,7 @@ TEST_F(Cache, OneTokenAfterAnother) {
 
 TEST_F(Cache, SeesThePast) {
   ReferenceCache Start = empty("f32", 4);
-  Start.set(0, 0, 0, 0, 1, 1);
-  Start.set(0, 0, 0, 1, 1, 10);
+  Start.set(0, 0, 0, {1, 1}, {1, 10});
   auto Results = run(step("f32"), {Query, Start, tokens(Key, 1, 2), tokens(Value, 1, 2), past(1)});
   ASSERT_TRUE(mlir::succeeded(Results)) << Messages;
   expectFloats((*Results)[0].getTensor(),
@@ -233,8 +232,7 @@ TEST_F(Cache, SeesThePast) {
 
 TEST_F(Cache, Window) {
   ReferenceCache Start = empty("f32", 4);
-  Start.set(0, 0, 0, 0, 1, 1);
-  Start.set(0, 0, 0, 1, 1, 10);
+  Start.set(0, 0, 0, {1, 1}, {1, 10});
   auto Results =
       run(step("f32", "window 2"), {Query, Start, tokens(Key, 1, 2), tokens(Value, 1, 2), past(1)});
   ASSERT_TRUE(mlir::succeeded(Results)) << Messages;
@@ -245,12 +243,33 @@ TEST_F(Cache, Window) {
 
 TEST_F(Cache, RoundsToItsTypes) {
   ReferenceCache Cache = cache("1x1, capacity = 1, key = f16, value = bf16", 1);
-  Cache.set(0, 0, 0, 0, 1 + 0x1p-9, 1 + 0x1p-9);
+  Cache.set(0, 0, 0, {1 + 0x1p-9}, {1 + 0x1p-9});
   EXPECT_EQ(Cache.getKey(0, 0, 0, 0), 1 + 0x1p-9);
   EXPECT_EQ(Cache.getValue(0, 0, 0, 0), 1);
-  Cache.set(0, 0, 0, 0, 70000, 1 + 0x1.8p-7);
+  Cache.set(0, 0, 0, {70000}, {1 + 0x1.8p-7});
   EXPECT_EQ(Cache.getKey(0, 0, 0, 0), Inf);
   EXPECT_EQ(Cache.getValue(0, 0, 0, 0), 1 + 0x1p-6);
+}
+
+TEST_F(Cache, QuantizesTokensWithAScalePerHead) {
+  ReferenceCache Cache = cache("2x3, capacity = 1, key = !qopt.packed<i8, group = 0, scale = f32>, "
+                               "value = !qopt.scaled<f8E4M3FN, group = 0, scale = f32>",
+                               1);
+  // Codes of a scale of 2^-7; -0.5 code is a tie.
+  double Step = 0x1p-7;
+  Cache.set(0, 0, 0, {127 * Step, -0.5 * Step, 1.5 * Step}, {448, -33, 1});
+  EXPECT_EQ(Cache.getKeyScale(0, 0, 0), Step);
+  EXPECT_EQ(Cache.getKey(0, 0, 0, 0), 127 * Step);
+  EXPECT_EQ(Cache.getKey(0, 0, 0, 1), 0);
+  EXPECT_EQ(Cache.getKey(0, 0, 0, 2), 2 * Step);
+  // Three bits behind the leading one: -33 goes to -32.
+  EXPECT_EQ(Cache.getValueScale(0, 0, 0), 1);
+  EXPECT_EQ(Cache.getValue(0, 0, 0, 1), -32);
+  // Another head has another scale; zeros stay zeros, infinity spoils its own row only.
+  Cache.set(0, 0, 1, {0, 0, 0}, {1, 2, Inf});
+  EXPECT_EQ(Cache.getKey(0, 0, 1, 2), 0);
+  EXPECT_TRUE(std::isnan(Cache.getValue(0, 0, 1, 0)));
+  EXPECT_EQ(Cache.getValue(0, 0, 0, 0), 448);
 }
 
 TEST_F(Cache, Refusals) {

@@ -118,7 +118,7 @@ TEST_F(Sampling, StoredRows) {
 
 TEST_F(Sampling, ACacheOfAnyCapacityTakesMemoryOfWhatIsWritten) {
   ReferenceCache Cache = cache("2x4, capacity = 1000000, key = f32, value = f16", 2);
-  Cache.set(1, 999999, 1, 3, 0.5, 0.25);
+  Cache.set(1, 999999, 1, {0, 0, 0, 0.5}, {0, 0, 0, 0.25});
   EXPECT_TRUE(Cache.isWritten(1, 999999));
   EXPECT_FALSE(Cache.isWritten(0, 999999));
   EXPECT_EQ(Cache.getKey(1, 999999, 1, 3), 0.5);

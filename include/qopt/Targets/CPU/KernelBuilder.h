@@ -80,14 +80,14 @@ public:
   void storeFirst(Value Vector, Value Pointer, mlir::Type Element, int64_t Count);
   /// Fetches the cache line that is read soon.
   void prefetch(Value Pointer);
+  Value widen(Value Stored, mlir::Type Element) override;
+  Value narrow(Value Computed, mlir::Type Element) override;
   Value loadWeight(Value Weight, llvm::ArrayRef<Value> At) override;
 
 protected:
   Value emitBuffer(unsigned Number) override;
   Value emitSymbol(unsigned Number) override;
   mlir::Type getMemoryType(mlir::Type Element) override;
-  Value widen(Value Stored, mlir::Type Element) override;
-  Value narrow(Value Computed, mlir::Type Element) override;
 
 private:
   const Isa &Target;

@@ -26,6 +26,12 @@ struct AppendForm {
   mlir::Value getTokens() const {
     return KVAppendOp(Append) ? KVAppendOp(Append).getKey() : RotaryOp(Rotaries.front()).getInput();
   }
+  KVCacheType getCache() const { return KVAppendOp(Append).getCache().getType(); }
+  /// Whether a head is quantized, for which all its numbers must be known.
+  bool quantizes() const {
+    return Append && (mlir::isa<StoredTypeInterface>(getCache().getKey()) ||
+                      mlir::isa<StoredTypeInterface>(getCache().getValue()));
+  }
   /// Tokens of all rows of the batch.
   mlir::AffineExpr getTokenCount(const KernelInfo &Info) const {
     return Info.getDims(getTokens())[0] * Info.getDims(getTokens())[1];

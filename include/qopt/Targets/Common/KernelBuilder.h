@@ -188,11 +188,8 @@ public:
     return widen(narrow(Computed, Element), Element);
   }
 
-  /// `Element` in as many lanes as `Like` has.
-  mlir::Type withLanesOf(Value Like, mlir::Type Element);
-  /// Between bytes of e4m3 and f32.
+  /// Bytes of e4m3 as f32.
   Value widenFloat8(Value Stored);
-  Value narrowFloat8(Value Computed);
 
   /// Reads an integer of 32 or 64 bits as i64.
   Value loadIndex(Value Pointer, Value Index, mlir::Type Element);
@@ -200,6 +197,12 @@ public:
   /// The type that an element is computed in; unsigned integers of less than 64 bits in a wider
   /// one.
   mlir::Type getComputeType(mlir::Type Element);
+  /// Between what memory holds and what is computed with. Narrowing rounds, f8 to no more than its
+  /// largest number. Targets say how 16-bit floats are converted.
+  virtual Value widen(Value Stored, mlir::Type Element);
+  virtual Value narrow(Value Computed, mlir::Type Element);
+  /// `Element` in as many lanes as `Like` has.
+  mlir::Type withLanesOf(Value Like, mlir::Type Element);
 
   /// One number of a weight that does not lie plainly, by its indices; null after a diagnostic.
   virtual Value loadWeight(Value Weight, llvm::ArrayRef<Value> At) = 0;
@@ -212,16 +215,8 @@ protected:
   /// Emit the address of a buffer, or the value of a symbol as i64, where the builder stands.
   virtual Value emitBuffer(unsigned Number) = 0;
   virtual Value emitSymbol(unsigned Number) = 0;
-  /// What memory holds for an element.
-  virtual mlir::Type getMemoryType(mlir::Type Element) = 0;
-  /// Between what memory holds and what is computed with.
-  virtual Value widen(Value Stored, mlir::Type Element) = 0;
-  virtual Value narrow(Value Computed, mlir::Type Element) = 0;
-  /// The same three for integers, alike on every target: booleans are bytes, and memory knows no
-  /// signs.
-  mlir::Type getMemoryInteger(mlir::Type Element);
-  Value widenInteger(Value Stored, mlir::Type Element);
-  Value narrowInteger(Value Computed, mlir::Type Element);
+  /// What memory holds for an element: bytes for booleans and 8-bit floats, and no signs.
+  virtual mlir::Type getMemoryType(mlir::Type Element);
 
   Value likeConstant(Value Like, double Number);
 

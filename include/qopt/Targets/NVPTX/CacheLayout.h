@@ -6,27 +6,16 @@
 #ifndef QOPT_TARGETS_NVPTX_CACHELAYOUT_H
 #define QOPT_TARGETS_NVPTX_CACHELAYOUT_H
 
+#include "qopt/Targets/Common/CacheSide.h"
 #include "qopt/Targets/NVPTX/KernelBuilder.h"
-
-#include "llvm/Support/MathExtras.h"
 
 namespace qopt::nvptx {
 
-/// Bytes of keys or values of one row of the batch; `Stored` is their type.
-inline int64_t getCacheRowBytes(KVCacheType Cache, mlir::Type Stored) {
-  return llvm::alignTo(
-      Cache.getHeads() * Cache.getCapacity() * Cache.getHeadSize() * getElementBytes(Stored), 256);
-}
+using codegen::CacheSide;
 
-/// Where keys, and values alike, lie in their side of a row.
-inline artefact::CacheLayout getCacheLayout(KVCacheType Cache) {
-  artefact::CacheLayout Layout;
-  Layout.Heads = Cache.getHeads();
-  Layout.HeadSize = Layout.Block = Cache.getHeadSize();
-  Layout.Capacity = Cache.getCapacity();
-  Layout.Head = Cache.getCapacity() * Cache.getHeadSize();
-  Layout.Channel = 1;
-  return Layout;
+/// The keys or values (Part 0 or 1).
+inline CacheSide getCacheSide(KVCacheType Cache, unsigned Part) {
+  return {Cache, Part ? Cache.getValue() : Cache.getKey(), {/*Alignment=*/256}};
 }
 
 } // namespace qopt::nvptx

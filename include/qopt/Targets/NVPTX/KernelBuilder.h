@@ -19,6 +19,8 @@ using codegen::skipReshapes;
 
 class KernelBuilder : public codegen::KernelBuilder {
 public:
+  using Base = codegen::KernelBuilder;
+
   /// Starts the body of `Function`, whose arguments are buffers, then symbols.
   KernelBuilder(const KernelInfo &Info, int64_t Threads, mlir::Operation *Function);
 
@@ -51,14 +53,14 @@ public:
   /// Address of a byte of the block's dynamic shared memory.
   Value shared(int64_t ByteOffset);
 
+  Value widen(Value Stored, mlir::Type Element) override;
+  Value narrow(Value Computed, mlir::Type Element) override;
   Value loadWeight(Value Weight, llvm::ArrayRef<Value> At) override;
 
 protected:
   Value emitBuffer(unsigned Number) override;
   Value emitSymbol(unsigned Number) override;
   mlir::Type getMemoryType(mlir::Type Element) override;
-  Value widen(Value Stored, mlir::Type Element) override;
-  Value narrow(Value Computed, mlir::Type Element) override;
 
 private:
   Value butterfly(Value X, llvm::function_ref<Value(Value, Value)> Combine);

@@ -68,14 +68,11 @@ static Value narrowBrainBits(KernelBuilder &B, Value Number) {
   return B.select(IsNaN, Quiet, Rounded);
 }
 
-/// What memory holds for an element: bits of 16-bit floats where the machine does not convert them,
-/// bytes for booleans.
+/// Bits of 16-bit floats where the machine does not convert them.
 Type KernelBuilder::getMemoryType(Type Element) {
   if (Element.isBF16() || (Element.isF16() && !Target.HasF16C))
     return getI16Type();
-  if (isa<Float8E4M3FNType>(Element))
-    return getI8Type();
-  return isa<IntegerType>(Element) ? getMemoryInteger(Element) : Element;
+  return Base::getMemoryType(Element);
 }
 
 Value KernelBuilder::widen(Value Stored, Type Element) {
@@ -87,9 +84,7 @@ Value KernelBuilder::widen(Value Stored, Type Element) {
       return widenHalfBits(*this, Bits);
     return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
   }
-  if (isa<Float8E4M3FNType>(Element))
-    return widenFloat8(Stored);
-  return isa<IntegerType>(Element) ? widenInteger(Stored, Element) : Stored;
+  return Base::widen(Stored, Element);
 }
 
 Value KernelBuilder::narrow(Value Computed, Type Element) {
@@ -100,9 +95,7 @@ Value KernelBuilder::narrow(Value Computed, Type Element) {
         Element.isF16() ? narrowHalfBits(*this, Computed) : narrowBrainBits(*this, Computed);
     return arith::TruncIOp::create(*this, withLanesOf(Computed, getI16Type()), Bits);
   }
-  if (isa<Float8E4M3FNType>(Element))
-    return narrowFloat8(Computed);
-  return isa<IntegerType>(Element) ? narrowInteger(Computed, Element) : Computed;
+  return Base::narrow(Computed, Element);
 }
 
 //===- Parts of vectors -----------------------------------------------------------------------===//

@@ -128,9 +128,7 @@ Value KernelBuilder::loadWeight(Value Weight, ArrayRef<Value> At) {
 Type KernelBuilder::getMemoryType(Type Element) {
   if (Element.isBF16())
     return getI16Type();
-  if (isa<Float8E4M3FNType>(Element))
-    return getI8Type();
-  return isa<IntegerType>(Element) ? getMemoryInteger(Element) : Element;
+  return Base::getMemoryType(Element);
 }
 
 Value KernelBuilder::widen(Value Stored, Type Element) {
@@ -141,9 +139,7 @@ Value KernelBuilder::widen(Value Stored, Type Element) {
     Value Bits = arith::ExtUIOp::create(*this, withLanesOf(Stored, getI32Type()), Stored);
     return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
   }
-  if (isa<Float8E4M3FNType>(Element))
-    return widenFloat8(Stored);
-  return isa<IntegerType>(Element) ? widenInteger(Stored, Element) : Stored;
+  return Base::widen(Stored, Element);
 }
 
 Value KernelBuilder::narrow(Value Computed, Type Element) {
@@ -152,7 +148,5 @@ Value KernelBuilder::narrow(Value Computed, Type Element) {
   if (Element.isBF16())
     return bitcast(arith::TruncFOp::create(*this, withLanesOf(Computed, Element), Computed),
                    getI16Type());
-  if (isa<Float8E4M3FNType>(Element))
-    return narrowFloat8(Computed);
-  return isa<IntegerType>(Element) ? narrowInteger(Computed, Element) : Computed;
+  return Base::narrow(Computed, Element);
 }

@@ -18,12 +18,12 @@ shutil.rmtree(output, ignore_errors=True)
 os.makedirs(output)
 
 for chip in CHIPS:
-    # Every format for one chip, and every export; the others take the format with most kernels.
-    formats = ("f32", "f16", "bf16", "w8a16", "w4a16") if chip == "sm90" else ("w4a16",)
+    # Every format for one chip, and every export; the others take the format with most kernels. Caches of codes everywhere.
+    formats = (("f32", "f16", "bf16", "w8a16") if chip == "sm90" else ()) + ("w4a16",) + (() if graph else ("w4a16 --kv=int8", "w4a16 --kv=fp8"))
     for model in models if chip == "sm90" and not graph else models[:1]:
         for form in formats:
             artefact = os.path.join(output, f"{os.path.basename(model)}-{chip}-{form}.qopt")
-            result = subprocess.run(["qopt-compile", model, f"--target={chip}", f"--{form}", "--quiet", "-o", artefact],
+            result = subprocess.run(["qopt-compile", model, f"--target={chip}", *f"--{form}".split(), "--quiet", "-o", artefact],
                                     capture_output=True, text=True)
             assert result.returncode == 0, f"{model} {chip} {form}: {result.stderr}"
             assert os.path.getsize(os.path.join(artefact, "kernels.cubin")) > 0
