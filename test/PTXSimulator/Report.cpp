@@ -22,6 +22,8 @@ const char *faultName(FaultKind Kind) {
     return "bad operand";
   case FaultKind::Trap:
     return "trap";
+  case FaultKind::Endless:
+    return "endless";
   }
   return "fault";
 }

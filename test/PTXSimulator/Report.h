@@ -18,6 +18,7 @@ enum class FaultKind {
   BadOperand, ///< a value that the instruction does not take: a lane, a size, a descriptor, a
               ///< tensor map
   Trap,
+  Endless, ///< more instructions than SimulatorOptions allow
 };
 
 struct Report {

@@ -336,6 +336,15 @@ static void watchPolling(Cluster &G) {
     reportStuck(G);
 }
 
+/// A loop that does not end need not wait for anything.
+static void reportEndless(Cluster &G) {
+  for (auto &C : G.Ctas)
+    for (Warp &W : C->Warps)
+      if (W.Alive && W.Current.Lanes)
+        W.fault(FaultKind::Endless, W.Program->Code[W.Current.Pc], firstLane(W.Current.Lanes), 0,
+                std::to_string(G.Ticks) + " instructions, and no end");
+}
+
 static void runCluster(Cluster &G) {
   int Rounds = 0;
   std::vector<Warp *> Warps;
@@ -360,6 +369,8 @@ static void runCluster(Cluster &G) {
       return;
     if (G.Changes != Changes)
       Rounds = 0;
+    if (G.Ticks > G.Grid->Options.MaxInstructions)
+      reportEndless(G);
     G.Spurious = false;
     if (!Ran)
       unblock(G, Rounds);

@@ -19,6 +19,9 @@ struct SimulatorOptions {
   bool CheckRaces = true;
   bool CheckUninitialisedShared = true;
   bool CheckUninitialisedGlobal = false;
+  /// Instructions of the warps of a CTA (of a cluster) after which it counts as endless: half an
+  /// hour or so.
+  uint64_t MaxInstructions = uint64_t(1) << 38;
 };
 
 /// Errors of a kernel stop its launch and come out of `synchronize` (or the next call that waits)

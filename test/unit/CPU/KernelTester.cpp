@@ -327,7 +327,7 @@ std::vector<GuardedBuffer> KernelTester::makeBuffers() {
       Buffers.emplace_back(Result.getTensor().getNumElements() *
                                getElementBytes(Result.getTensor().getElementType()),
                            0xab);
-  for (const RotaryTable &Table : Tables) {
+  for (const RotaryTable &Table : Plan.Tables) {
     int64_t Pairs = Table.InverseFrequencies.size(),
             Positions = Table.Positions ? Table.Positions : 512;
     Buffers.emplace_back(Positions * 2 * Pairs * 4);
@@ -359,7 +359,8 @@ void KernelTester::prepareInputs() {
   Expected.assign(Results->begin(), Results->end());
 }
 
-void KernelTester::compileKernel(KernelPlan &Plan, CompiledModule &Compiled) {
+void KernelTester::compile() {
+  ASSERT_TRUE(Module);
   Machine = TestMachine::create(Isas);
   const Target &Compiler = Machine->getTarget();
   Builder B(&Context);
@@ -376,8 +377,6 @@ void KernelTester::compileKernel(KernelPlan &Plan, CompiledModule &Compiled) {
   auto Planned = Compiler.planKernel(Kernel);
   ASSERT_TRUE(succeeded(Planned));
   Plan = *Planned;
-  Lowering = Plan.Lowering;
-  Tables.assign(Plan.Tables.begin(), Plan.Tables.end());
   auto First = Compiler.compile(*Module, "");
   ASSERT_TRUE(succeeded(First));
   Compiled = std::move(*First);
@@ -389,11 +388,9 @@ void KernelTester::compileKernel(KernelPlan &Plan, CompiledModule &Compiled) {
 }
 
 void KernelTester::run() {
-  ASSERT_TRUE(Module);
-  KernelPlan Plan;
-  CompiledModule Compiled;
-  ASSERT_NO_FATAL_FAILURE(compileKernel(Plan, Compiled));
-
+  if (!Machine) {
+    ASSERT_NO_FATAL_FAILURE(compile());
+  }
   Machine->load(Compiled);
   for (const std::vector<int64_t> &Set : SymbolSets) {
     SCOPED_TRACE("symbols " + testing::PrintToString(Set));
@@ -415,7 +412,7 @@ void KernelTester::run() {
 
 void KernelTester::expectCpuLowering(StringRef Name) const {
   if (Machine && Machine->hasCpuLowerings()) {
-    EXPECT_EQ(Lowering, Name.str());
+    EXPECT_EQ(Plan.Lowering, Name.str());
   }
 }
 

@@ -97,15 +97,19 @@ public:
   /// Compiles twice and compares the bytes.
   KernelTester &checkBytes() { return ChecksBytes = true, *this; }
 
+  /// Compiles the kernel; `run` does it where nobody has.
+  void compile();
   /// Compiles, runs, and checks everything.
   void run();
+  /// After `compile`: what runs the kernel, and the lowering that took it.
+  TestMachine &getMachine() { return *Machine; }
+  llvm::StringRef getLowering() const { return Plan.Lowering; }
   /// After `run`: checks the lowering that took the kernel, on the CPU, where tests know its name.
   void expectCpuLowering(llvm::StringRef Name) const;
   /// How often code ran, for all versions and values of the symbols.
   int getRuns() const { return Runs; }
 
 private:
-  void compileKernel(KernelPlan &Plan, CompiledModule &Compiled);
   void prepareInputs();
   ReferenceValue randomInput(mlir::Type Ty, unsigned Argument);
   std::vector<GuardedBuffer> makeBuffers();
@@ -125,12 +129,12 @@ private:
   std::map<unsigned, std::vector<int64_t>> CacheLengths;
   std::vector<unsigned> Weights;
   std::vector<ReferenceValue> Inputs, Expected;
-  std::vector<RotaryTable> Tables;
   std::vector<std::string> Isas;
   Budget Allowed = getBudget("kernel", "f32");
   bool ChecksBytes = false;
   std::mt19937 Random{42};
-  std::string Lowering;
+  KernelPlan Plan;
+  CompiledModule Compiled;
   std::unique_ptr<TestMachine> Machine;
   int Runs = 0;
 };

@@ -1,67 +1,41 @@
-// Kernels on a simulated GPU, which reports every access outside of the buffers, every use of
-// shared memory that was not written, and races between warps. QOPT_TEST_CHIP names the chip,
-// "sm90" unless set.
-#include "KernelTester.h"
+#include "GpuMachine.h"
 
-#include "Simulator.h"
 #include "qopt/Analysis/DimAnalysis.h"
-#include "qopt/Targets/NVPTX.h"
 
 #include "gtest/gtest.h"
-
-#include <cstdlib>
 
 using namespace qopt;
 using namespace qopt::test;
 using runtime::GpuAddress;
 
-namespace {
-
-const nvptx::Chip &chooseChip() {
-  const char *Named = std::getenv("QOPT_TEST_CHIP");
+const nvptx::Chip &test::findChip(llvm::StringRef Name) {
   for (const nvptx::Chip &Chip : nvptx::getChips())
-    if (Chip.Target == (Named ? Named : "sm90"))
+    if (Chip.Target == Name)
       return Chip;
-  llvm::report_fatal_error("QOPT_TEST_CHIP names no chip");
+  llvm::report_fatal_error("no such chip: " + Name);
 }
 
-class GpuMachine : public TestMachine {
-public:
-  GpuMachine() : Chip(chooseChip()), Gpu(createNvptxTarget(Chip)) {
-    ptxsim::SimulatorOptions Options;
-    Options.Chip = Chip.Target.str();
-    auto Made = ptxsim::Simulator::create(Options);
-    if (Made)
-      Simulator = std::move(*Made);
-    else
-      ADD_FAILURE() << Made.status().message();
+GpuMachine::GpuMachine(const nvptx::Chip &Chip, uint64_t MaxInstructions)
+    : Gpu(createNvptxTarget(Chip)) {
+  Options.Chip = Chip.Target.str();
+  if (MaxInstructions)
+    Options.MaxInstructions = MaxInstructions;
+}
+
+bool GpuMachine::load(const std::string &Ptx) {
+  auto Made = ptxsim::Simulator::create(Options);
+  if (!Made) {
+    ADD_FAILURE() << Made.status().message();
+    return false;
   }
-
-  const Target &getTarget() const override { return *Gpu; }
-  bool hasCpuLowerings() const override { return false; }
-  void load(const CompiledModule &Compiled) override {
-    auto Loaded = Simulator->loadModule(Compiled.Files.front().second);
-    ASSERT_TRUE(Loaded) << Loaded.status().message();
-    Module = *Loaded;
+  Simulator = std::move(*Made);
+  auto Loaded = Simulator->loadModule(Ptx);
+  if (!Loaded) {
+    ADD_FAILURE() << Loaded.status().message();
+    return false;
   }
-  bool canRun(const KernelVariant &) const override { return Simulator != nullptr; }
-  std::vector<GuardedBuffer> run(const Call &Call,
-                                 llvm::function_ref<std::vector<GuardedBuffer>()> Make) override;
-
-private:
-  Status runOn(const Call &Call, std::vector<GuardedBuffer> &Buffers,
-               std::vector<GpuAddress> &Addresses);
-
-  const nvptx::Chip &Chip;
-  std::unique_ptr<Target> Gpu;
-  std::unique_ptr<ptxsim::Simulator> Simulator;
-  uint64_t Module = 0;
-};
-
-} // namespace
-
-std::unique_ptr<TestMachine> TestMachine::create(const std::vector<std::string> &) {
-  return std::make_unique<GpuMachine>();
+  Module = *Loaded;
+  return true;
 }
 
 Status GpuMachine::runOn(const Call &Call, std::vector<GuardedBuffer> &Buffers,

@@ -118,6 +118,15 @@ TEST(Faults, Deadlock) {
   EXPECT_EQ(faultOf("bar.sync 1, 128;", 64), FaultKind::Deadlock);
 }
 
+TEST(Faults, Endless) {
+  // Nothing waits, and nothing polls.
+  SimulatorOptions Options;
+  Options.MaxInstructions = 100000;
+  Device D(Options);
+  EXPECT_FALSE(D.run(kernelText("", "$loop: bra $loop;"), {1, 1, 1}, {64, 1, 1}, 0).ok());
+  EXPECT_EQ(D.Sim->reports().at(0).Kind, FaultKind::Endless);
+}
+
 TEST(Faults, DivergenceAtBarrier) {
   EXPECT_EQ(faultOf("setp.lt.u32 %p1, %r1, 16; @%p1 bar.sync 0;"), FaultKind::Divergence);
   EXPECT_EQ(
