@@ -28,7 +28,7 @@ RUNS = {
     "formats": [("genai", (f"--{form}", *kv), "sm90") for form in ("f16", "bf16", "w4a16", "w8a16", "w8a8", "fp8") for kv in ((), ("--kv=fp8",))] + [
         (export, ("--w4a16",), "sm90") for export in EXPORTS if export != "genai"] + [
         ("genai", (f"--{form}",), chip) for form, chip in (("w4a16", "sm80"), ("w8a8", "sm80"), ("w4a16", "sm86"), ("fp8", "sm89"), ("w4a16", "sm100"), ("w4a16", "sm120"))] + [
-        ("genai", ("--fp8", "--kv=int8"), "sm90"), ("vanilla", ("--w4a16", "--kv=fp8"), "sm80")],
+        ("genai", ("--w4a16", "--kv=int8"), "sm90"), ("genai", ("--fp8", "--kv=int8"), "sm90"), ("vanilla", ("--w4a16", "--kv=fp8"), "sm80")],
     # Files that hold codes.
     "stored": [(export, (), "sm90") for export in ("genai-matmulnbits", "vanilla-matmulnbits-asym", "qdq")]}
 for export, flags, chip in RUNS[which]:
