@@ -1,5 +1,5 @@
-// The limits of this machine: how fast a number of threads read a buffer that no cache holds, and how many f32
-// products they add up.
+// The limits of this machine: how fast a number of threads read a buffer that no cache holds, and
+// how many f32 products they add up.
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -10,7 +10,8 @@
 using Word = uint64_t __attribute__((vector_size(64)));
 
 /// Eight independent chains, so that loads and not additions decide.
-__attribute__((target_clones("default", "avx2", "avx512f"))) static uint64_t readAll(const Word *Data, size_t Words) {
+__attribute__((target_clones("default", "avx2", "avx512f"))) static uint64_t
+readAll(const Word *Data, size_t Words) {
   Word Sums[8] = {};
   for (size_t I = 0; I + 8 <= Words; I += 8)
     for (size_t J = 0; J < 8; ++J)
@@ -24,7 +25,8 @@ __attribute__((target_clones("default", "avx2", "avx512f"))) static uint64_t rea
 
 using Floats = float __attribute__((vector_size(64)));
 
-/// Twelve independent chains of fused multiplications and additions, so that their latency is hidden.
+/// Twelve independent chains of fused multiplications and additions, so that their latency is
+/// hidden.
 __attribute__((target_clones("default", "fma", "avx512f"))) static float multiplyAll(long Rounds) {
   constexpr int Chains = 12;
   Floats Sums[Chains], Factor, Term;
@@ -70,8 +72,9 @@ void *qopt_probe_create(size_t Bytes) {
 double qopt_probe_read(const void *Buffer, size_t Bytes, int Threads, uint64_t *Sink) {
   std::vector<uint64_t> Results(Threads);
   size_t Words = Bytes / sizeof(Word), Share = Words / Threads;
-  double Seconds = timeThreads(
-      Threads, [&](int T) { Results[T] = readAll(static_cast<const Word *>(Buffer) + T * Share, Share); });
+  double Seconds = timeThreads(Threads, [&](int T) {
+    Results[T] = readAll(static_cast<const Word *>(Buffer) + T * Share, Share);
+  });
   for (uint64_t Result : Results)
     *Sink ^= Result;
   return Seconds;

@@ -9,9 +9,9 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::qkernel;
 
+#include "QKernel/QKernelAttrInterfaces.cpp.inc"
 #include "QKernel/QKernelDialect.cpp.inc"
 #include "QKernel/QKernelEnums.cpp.inc"
-#include "QKernel/QKernelAttrInterfaces.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "QKernel/QKernelAttributes.cpp.inc"
 #define GET_OP_CLASSES
@@ -50,7 +50,9 @@ static int64_t groupsPerRow(StoredTypeInterface Stored, int64_t Inputs) {
 int64_t PlainLayoutAttr::getParameterBytes(RankedTensorType Ty) const {
   StoredTypeInterface Stored = getStoredElementType(Ty);
   int64_t Inputs = Stored ? Ty.getShape().back() : 0;
-  return Inputs ? Ty.getNumElements() / Inputs * groupsPerRow(Stored, Inputs) * groupOverhead(Stored) : 0;
+  return Inputs
+             ? Ty.getNumElements() / Inputs * groupsPerRow(Stored, Inputs) * groupOverhead(Stored)
+             : 0;
 }
 
 int64_t PlainLayoutAttr::getByteSize(RankedTensorType Ty) const {
@@ -97,9 +99,8 @@ int64_t WordPanelLayoutAttr::getByteSize(RankedTensorType Ty) const {
 
 ParseResult KernelOp::parse(OpAsmParser &Parser, OperationState &Result) {
   auto BuildType = [](Builder &B, ArrayRef<Type> Arguments, ArrayRef<Type> Results,
-                      function_interface_impl::VariadicFlag, std::string &) {
-    return B.getFunctionType(Arguments, Results);
-  };
+                      function_interface_impl::VariadicFlag,
+                      std::string &) { return B.getFunctionType(Arguments, Results); };
   return function_interface_impl::parseFunctionOp(
       Parser, Result, /*allowVariadic=*/false, getFunctionTypeAttrName(Result.name), BuildType,
       getArgAttrsAttrName(Result.name), getResAttrsAttrName(Result.name));

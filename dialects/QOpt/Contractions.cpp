@@ -12,14 +12,14 @@ static LogicalResult verifyFloat(Operation *Op, StringRef What, Value Value) {
 
 //===- linear ---------------------------------------------------------------------------------===//
 
-LogicalResult LinearOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
-                                         SmallVectorImpl<Type> &Results) {
+LogicalResult LinearOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc,
+                                         Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
   RankedTensorType Input = rankedType(Adaptor.getInput()), Weight = rankedType(Adaptor.getWeight());
   if (Weight.getRank() != 2 || Input.getRank() < 1)
     return emitOptionalError(Loc, "weight must be [out, in], found ", Weight);
   if (!compatibleSizes(Input.getShape().back(), Weight.getDimSize(1)))
-    return emitOptionalError(Loc, "weight takes ", Weight.getDimSize(1), " inputs, but the input has ",
-                             Input.getShape().back());
+    return emitOptionalError(Loc, "weight takes ", Weight.getDimSize(1),
+                             " inputs, but the input has ", Input.getShape().back());
   SmallVector<int64_t> Shape(Input.getShape());
   Shape.back() = Weight.getDimSize(0);
   Results.push_back(Input.clone(Shape));
@@ -47,8 +47,8 @@ LogicalResult LinearOp::verify() {
 
 //===- matmul ---------------------------------------------------------------------------------===//
 
-LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
-                                         SmallVectorImpl<Type> &Results) {
+LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc,
+                                         Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
   RankedTensorType Lhs = rankedType(Adaptor.getLhs()), Rhs = rankedType(Adaptor.getRhs());
   if (Lhs.getRank() < 2 || Rhs.getRank() < 2)
     return emitOptionalError(Loc, "needs matrices, found ", Lhs, " and ", Rhs);
@@ -86,8 +86,8 @@ LogicalResult MatmulOp::verify() {
 
 //===- reduce ---------------------------------------------------------------------------------===//
 
-LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
-                                         SmallVectorImpl<Type> &Results) {
+LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc,
+                                         Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
   RankedTensorType Ty = rankedType(Adaptor.getInput());
   SmallVector<int64_t> Shape;
   // The parser infers types before it fills in defaults.
@@ -140,7 +140,8 @@ LogicalResult SoftmaxOp::verify() {
 
 //===- norms ----------------------------------------------------------------------------------===//
 
-static LogicalResult verifyNorm(Operation *Op, Value Input, Value Scale, Value Bias, float Epsilon) {
+static LogicalResult verifyNorm(Operation *Op, Value Input, Value Scale, Value Bias,
+                                float Epsilon) {
   RankedTensorType Ty = rankedType(Input);
   if (failed(verifyFloat(Op, "input", Input)))
     return failure();
@@ -175,7 +176,8 @@ LogicalResult LayerNormOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   return success();
 }
 
-LogicalResult LayerNormOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+LogicalResult LayerNormOp::inferResultDims(ArrayRef<Dims> Operands,
+                                           SmallVectorImpl<Dims> &Results) {
   Results.push_back(Operands.front());
   return success();
 }

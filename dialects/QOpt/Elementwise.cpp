@@ -10,8 +10,8 @@ static LogicalResult inferBroadcast(std::optional<Location> Loc, ValueRange Oper
   for (Value Operand : Operands) {
     auto Joined = broadcastShapes(Shape, rankedType(Operand).getShape());
     if (failed(Joined))
-      return emitOptionalError(Loc, "shapes do not broadcast: ", Operands.front().getType(), " and ",
-                               Operand.getType());
+      return emitOptionalError(Loc, "shapes do not broadcast: ", Operands.front().getType(),
+                               " and ", Operand.getType());
     Shape = *Joined;
   }
   Results.push_back(RankedTensorType::get(Shape, Element));
@@ -66,16 +66,16 @@ LogicalResult UnaryOp::verify() {
     return success();
   default:
     if (!isa<FloatType>(Element))
-      return emitOpError() << stringifyUnaryKind(getKind()) << " takes floats, found " << getInput().getType()
-                           << "; insert a qopt.cast";
+      return emitOpError() << stringifyUnaryKind(getKind()) << " takes floats, found "
+                           << getInput().getType() << "; insert a qopt.cast";
     return success();
   }
 }
 
 //===- binary ---------------------------------------------------------------------------------===//
 
-LogicalResult BinaryOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
-                                         SmallVectorImpl<Type> &Results) {
+LogicalResult BinaryOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc,
+                                         Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
   return inferBroadcast(Loc, Adaptor.getOperands(), rankedType(Adaptor.getLhs()).getElementType(),
                         Results);
 }
@@ -87,7 +87,8 @@ LogicalResult BinaryOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl
 LogicalResult BinaryOp::verify() {
   bool IsLogical = getKind() == BinaryKind::And || getKind() == BinaryKind::Or;
   if (IsLogical && !rankedType(getLhs()).getElementType().isInteger(1))
-    return emitOpError() << stringifyBinaryKind(getKind()) << " takes booleans (i1), found " << getLhs().getType();
+    return emitOpError() << stringifyBinaryKind(getKind()) << " takes booleans (i1), found "
+                         << getLhs().getType();
   return verifySameElementType(*this, getLhs(), getRhs());
 }
 
@@ -106,8 +107,8 @@ LogicalResult CompareOp::verify() { return verifySameElementType(*this, getLhs()
 
 //===- select ---------------------------------------------------------------------------------===//
 
-LogicalResult SelectOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
-                                         SmallVectorImpl<Type> &Results) {
+LogicalResult SelectOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc,
+                                         Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
   return inferBroadcast(Loc, Adaptor.getOperands(), rankedType(Adaptor.getLhs()).getElementType(),
                         Results);
 }
@@ -139,7 +140,8 @@ LogicalResult CastOp::verify() {
 //===- quantize, dequantize -------------------------------------------------------------------===//
 
 /// Scale and zero point must repeat along the input, and not the other way round.
-static LogicalResult verifyQuantization(Operation *Op, Value Input, Value Scale, Value ZeroPoint, Type Codes) {
+static LogicalResult verifyQuantization(Operation *Op, Value Input, Value Scale, Value ZeroPoint,
+                                        Type Codes) {
   auto Integer = dyn_cast<IntegerType>(Codes);
   bool IsCode = Integer && (Integer.getWidth() == 8 || Integer.getWidth() == 16 ||
                             (Integer.getWidth() == 32 && isa<DequantizeOp>(Op)));
@@ -151,15 +153,16 @@ static LogicalResult verifyQuantization(Operation *Op, Value Input, Value Scale,
   for (Value Parameter : {Scale, ZeroPoint}) {
     auto Joined = broadcastShapes(rankedType(Input).getShape(), rankedType(Parameter).getShape());
     if (failed(Joined) || ArrayRef<int64_t>(*Joined) != rankedType(Input).getShape())
-      return Op->emitOpError() << "a scale or zero point of type " << Parameter.getType() << " does not broadcast to "
-                               << Input.getType();
+      return Op->emitOpError() << "a scale or zero point of type " << Parameter.getType()
+                               << " does not broadcast to " << Input.getType();
   }
   return success();
 }
 
 LogicalResult QuantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor Adaptor,
                                            SmallVectorImpl<Type> &Results) {
-  Results.push_back(rankedType(Adaptor.getInput()).clone(rankedType(Adaptor.getZeroPoint()).getElementType()));
+  Results.push_back(
+      rankedType(Adaptor.getInput()).clone(rankedType(Adaptor.getZeroPoint()).getElementType()));
   return success();
 }
 
@@ -170,23 +173,27 @@ LogicalResult QuantizeOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorIm
 LogicalResult QuantizeOp::verify() {
   if (!isa<FloatType>(rankedType(getInput()).getElementType()))
     return emitOpError() << "quantizes floats, found " << getInput().getType();
-  return verifyQuantization(*this, getInput(), getScale(), getZeroPoint(), rankedType(getResult()).getElementType());
+  return verifyQuantization(*this, getInput(), getScale(), getZeroPoint(),
+                            rankedType(getResult()).getElementType());
 }
 
-LogicalResult DequantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor Adaptor,
-                                             SmallVectorImpl<Type> &Results) {
-  Results.push_back(rankedType(Adaptor.getInput()).clone(rankedType(Adaptor.getScale()).getElementType()));
+LogicalResult DequantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                                             Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
+  Results.push_back(
+      rankedType(Adaptor.getInput()).clone(rankedType(Adaptor.getScale()).getElementType()));
   return success();
 }
 
-LogicalResult DequantizeOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+LogicalResult DequantizeOp::inferResultDims(ArrayRef<Dims> Operands,
+                                            SmallVectorImpl<Dims> &Results) {
   return inferBroadcastDims(*this, Operands, Results);
 }
 
 LogicalResult DequantizeOp::verify() {
   if (failed(verifySameElementType(*this, getInput(), getZeroPoint())))
     return failure();
-  return verifyQuantization(*this, getInput(), getScale(), getZeroPoint(), rankedType(getInput()).getElementType());
+  return verifyQuantization(*this, getInput(), getScale(), getZeroPoint(),
+                            rankedType(getInput()).getElementType());
 }
 
 //===- dynamic_scale --------------------------------------------------------------------------===//

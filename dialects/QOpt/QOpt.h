@@ -26,8 +26,8 @@ using Dims = llvm::SmallVector<mlir::AffineExpr, 4>;
 
 #include "QOpt/QOptDialect.h.inc"
 #include "QOpt/QOptEnums.h.inc"
-#include "QOpt/QOptTypeInterfaces.h.inc"
 #include "QOpt/QOptOpInterfaces.h.inc"
+#include "QOpt/QOptTypeInterfaces.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "QOpt/QOptAttributes.h.inc"
 #define GET_TYPEDEF_CLASSES
@@ -40,15 +40,19 @@ namespace qopt {
 /// The stored element type of a tensor, or null when its elements are plain numbers.
 StoredTypeInterface getStoredElementType(mlir::Type type);
 
-/// `type` with a stored element type replaced by the float type that it reads as (its scale's type or f32).
+/// `type` with a stored element type replaced by the float type that it reads as (its scale's type
+/// or f32).
 mlir::RankedTensorType getReadType(mlir::RankedTensorType type, mlir::FloatType readAs);
 
-/// Result shape of NumPy broadcasting, or failure where static sizes differ. A dynamic size against a static one
-/// other than 1 gives the static one.
-mlir::FailureOr<llvm::SmallVector<int64_t>> broadcastShapes(llvm::ArrayRef<int64_t> lhs, llvm::ArrayRef<int64_t> rhs);
+/// Result shape of NumPy broadcasting, or failure where static sizes differ. A dynamic size against
+/// a static one other than 1 gives the static one.
+mlir::FailureOr<llvm::SmallVector<int64_t>> broadcastShapes(llvm::ArrayRef<int64_t> lhs,
+                                                            llvm::ArrayRef<int64_t> rhs);
 
-/// The same for symbolic dimensions; failure also where two expressions cannot be shown to be equal.
-mlir::FailureOr<Dims> broadcastDims(llvm::ArrayRef<mlir::AffineExpr> lhs, llvm::ArrayRef<mlir::AffineExpr> rhs);
+/// The same for symbolic dimensions; failure also where two expressions cannot be shown to be
+/// equal.
+mlir::FailureOr<Dims> broadcastDims(llvm::ArrayRef<mlir::AffineExpr> lhs,
+                                    llvm::ArrayRef<mlir::AffineExpr> rhs);
 
 /// The shape of dimensions: constants stay, everything else is dynamic.
 llvm::SmallVector<int64_t> getShape(llvm::ArrayRef<mlir::AffineExpr> dims);
@@ -67,12 +71,14 @@ double getLargestCode(mlir::Type code);
 /// The scheme of weights whose codes are those of the file.
 constexpr llvm::StringLiteral FileScheme = "file";
 
-/// Whether a weight comes from stored sources, and the type in which it keeps their codes: null where its steps cut
-/// blocks or turn them away from the last axis, or where no packed type holds them.
+/// Whether a weight comes from stored sources, and the type in which it keeps their codes: null
+/// where its steps cut blocks or turn them away from the last axis, or where no packed type holds
+/// them.
 bool hasStoredSources(WeightOp weight);
 PackedType getFileStoredType(WeightOp weight);
 
-/// Type of a weight after its sources were concatenated and its steps applied, before any quantization.
+/// Type of a weight after its sources were concatenated and its steps applied, before any
+/// quantization.
 mlir::FailureOr<mlir::RankedTensorType> getUnquantizedType(WeightOp weight);
 
 } // namespace qopt

@@ -24,7 +24,8 @@ LogicalResult SymbolAttr::verify(function_ref<InFlightDiagnostic()> EmitError, S
   if (Min < 0 || (Max != -1 && Max < Min))
     return EmitError() << "symbol '" << Name << "' has an empty range " << Min << ".." << Max;
   if (Divisor < 1)
-    return EmitError() << "symbol '" << Name << "' has divisor " << Divisor << ", expected 1 or more";
+    return EmitError() << "symbol '" << Name << "' has divisor " << Divisor
+                       << ", expected 1 or more";
   return success();
 }
 

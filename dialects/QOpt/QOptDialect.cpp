@@ -57,20 +57,26 @@ static LogicalResult verifyDimsAttribute(Operation *Op, StringRef What, unsigned
                              << "' must be a map over symbols, found " << Attr.getValue();
   auto Tensor = dyn_cast<RankedTensorType>(Ty);
   if (!Tensor || getShape(Map.getValue().getResults()) != Tensor.getShape())
-    return Op->emitOpError() << What << " " << Index << " of type " << Ty << " cannot have dimensions " << Map;
+    return Op->emitOpError() << What << " " << Index << " of type " << Ty
+                             << " cannot have dimensions " << Map;
   auto Symbols = Op->getAttrOfType<ArrayAttr>(QOptDialect::getSymbolsAttrName());
   if (Symbols && Map.getValue().getNumSymbols() > Symbols.size())
-    return Op->emitOpError() << What << " " << Index << " has dimensions " << Map << ", but only " << Symbols.size()
-                             << " symbols are declared";
+    return Op->emitOpError() << What << " " << Index << " has dimensions " << Map << ", but only "
+                             << Symbols.size() << " symbols are declared";
   return success();
 }
 
-LogicalResult QOptDialect::verifyRegionArgAttribute(Operation *Op, unsigned, unsigned Index, NamedAttribute Attr) {
+LogicalResult QOptDialect::verifyRegionArgAttribute(Operation *Op, unsigned, unsigned Index,
+                                                    NamedAttribute Attr) {
   auto Function = dyn_cast<FunctionOpInterface>(Op);
-  return Function ? verifyDimsAttribute(Op, "argument", Index, Function.getArgumentTypes()[Index], Attr) : success();
+  return Function
+             ? verifyDimsAttribute(Op, "argument", Index, Function.getArgumentTypes()[Index], Attr)
+             : success();
 }
 
-LogicalResult QOptDialect::verifyRegionResultAttribute(Operation *Op, unsigned, unsigned Index, NamedAttribute Attr) {
+LogicalResult QOptDialect::verifyRegionResultAttribute(Operation *Op, unsigned, unsigned Index,
+                                                       NamedAttribute Attr) {
   auto Function = dyn_cast<FunctionOpInterface>(Op);
-  return Function ? verifyDimsAttribute(Op, "result", Index, Function.getResultTypes()[Index], Attr) : success();
+  return Function ? verifyDimsAttribute(Op, "result", Index, Function.getResultTypes()[Index], Attr)
+                  : success();
 }

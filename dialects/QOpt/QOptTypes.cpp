@@ -47,7 +47,8 @@ Type PackedType::parse(AsmParser &Parser) {
   }
   if (Parser.parseGreater())
     return {};
-  return Parser.getChecked<PackedType>(Parser.getContext(), Code, Group, Scale, Asymmetric, ZeroPoint);
+  return Parser.getChecked<PackedType>(Parser.getContext(), Code, Group, Scale, Asymmetric,
+                                       ZeroPoint);
 }
 
 void PackedType::print(AsmPrinter &Printer) const {
@@ -66,7 +67,8 @@ LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> EmitError, I
     return EmitError() << "codes must be signless integers of 2 to 8 bits, found " << Code;
   assert((!ZeroPoint || Asymmetric) && "codes without zero points have no type of zero points");
   if (ZeroPoint && !ZeroPoint.isF16() && !ZeroPoint.isBF16() && !ZeroPoint.isF32())
-    return EmitError() << "zero points that are no codes must be f16, bf16 or f32, found " << ZeroPoint;
+    return EmitError() << "zero points that are no codes must be f16, bf16 or f32, found "
+                       << ZeroPoint;
   return verifyGroups(EmitError, Group, Scale);
 }
 

@@ -3,7 +3,8 @@
 using namespace mlir;
 using namespace qopt;
 
-FailureOr<SmallVector<int64_t>> qopt::broadcastShapes(ArrayRef<int64_t> Lhs, ArrayRef<int64_t> Rhs) {
+FailureOr<SmallVector<int64_t>> qopt::broadcastShapes(ArrayRef<int64_t> Lhs,
+                                                      ArrayRef<int64_t> Rhs) {
   size_t Rank = std::max(Lhs.size(), Rhs.size());
   SmallVector<int64_t> Result(Rank, 1);
   for (size_t I = 0; I < Rank; ++I) {
@@ -61,12 +62,14 @@ std::string qopt::printDims(ArrayRef<AffineExpr> Exprs) {
 
 LogicalResult qopt::verifyDims(Operation *Op, AffineMap Map, RankedTensorType Ty) {
   if (Map.getNumDims() != 0)
-    return Op->emitOpError() << "dimensions must be a map over symbols only, found " << AffineMapAttr::get(Map);
+    return Op->emitOpError() << "dimensions must be a map over symbols only, found "
+                             << AffineMapAttr::get(Map);
   if (int64_t(Map.getNumResults()) != Ty.getRank())
     return Op->emitOpError() << "has " << Map.getNumResults() << " dimensions for a result of rank "
                              << Ty.getRank();
   if (getShape(Map.getResults()) != Ty.getShape())
-    return Op->emitOpError() << "dimensions " << AffineMapAttr::get(Map) << " do not give the result type " << Ty;
+    return Op->emitOpError() << "dimensions " << AffineMapAttr::get(Map)
+                             << " do not give the result type " << Ty;
   return success();
 }
 

@@ -46,46 +46,53 @@ static RankedTensorType getPartType(Attribute Part) {
 static bool isPadded(ArrayRef<int64_t> Shape, ArrayRef<int64_t> Padded) {
   if (Shape.size() != Padded.size())
     return false;
-  return Shape.empty() || (Shape.drop_back() == Padded.drop_back() && Shape.back() <= Padded.back());
+  return Shape.empty() ||
+         (Shape.drop_back() == Padded.drop_back() && Shape.back() <= Padded.back());
 }
 
-LogicalResult StoredSourceAttr::verify(function_ref<InFlightDiagnostic()> EmitError, RankedTensorType Ty,
-                                       ArrayRef<int64_t> Block, SourceAttr Codes, Attribute Scales,
-                                       Attribute ZeroPoints, int64_t, Attribute Groups) {
+LogicalResult StoredSourceAttr::verify(function_ref<InFlightDiagnostic()> EmitError,
+                                       RankedTensorType Ty, ArrayRef<int64_t> Block,
+                                       SourceAttr Codes, Attribute Scales, Attribute ZeroPoints,
+                                       int64_t, Attribute Groups) {
   auto Float = dyn_cast<FloatType>(Ty.getElementType());
   if (!Ty.hasStaticShape() || !Float || Float.getWidth() > 32)
-    return EmitError() << "a stored source reads as a static tensor of f32, f16 or bf16, found " << Ty;
+    return EmitError() << "a stored source reads as a static tensor of f32, f16 or bf16, found "
+                       << Ty;
   auto Code = dyn_cast<IntegerType>(Codes.getType().getElementType());
   if (!Code || Code.getWidth() < 2 || Code.getWidth() > 32)
     return EmitError() << "codes must be integers of 2 to 32 bits, found " << Codes.getType();
   if (!isPadded(Ty.getShape(), Codes.getType().getShape()))
     return EmitError() << "codes of type " << Codes.getType() << " do not fit " << Ty;
-  if (int64_t(Block.size()) != Ty.getRank() || llvm::any_of(Block, [](int64_t Size) { return Size < 1; }))
+  if (int64_t(Block.size()) != Ty.getRank() ||
+      llvm::any_of(Block, [](int64_t Size) { return Size < 1; }))
     return EmitError() << "a stored source has " << Block.size() << " block sizes for " << Ty
                        << ", expected a positive number for each axis";
   SmallVector<int64_t> Blocks;
   for (auto [Size, Of] : llvm::zip_equal(Ty.getShape(), Block))
     Blocks.push_back(llvm::divideCeil(Size, Of));
   RankedTensorType ScaleTy = getPartType(Scales);
-  if (!ScaleTy || !isa<FloatType>(ScaleTy.getElementType()) || ScaleTy.getShape() != ArrayRef<int64_t>(Blocks))
+  if (!ScaleTy || !isa<FloatType>(ScaleTy.getElementType()) ||
+      ScaleTy.getShape() != ArrayRef<int64_t>(Blocks))
     return EmitError() << "scales must be floats, one for each block, found " << Scales;
   if (ZeroPoints) {
     RankedTensorType ZeroTy = getPartType(ZeroPoints);
     if (!ZeroTy || !isPadded(Blocks, ZeroTy.getShape()) ||
         (!isa<FloatType>(ZeroTy.getElementType()) && ZeroTy.getElementType() != Code))
-      return EmitError() << "zero points must be floats or codes, one for each block, found " << ZeroPoints;
+      return EmitError() << "zero points must be floats or codes, one for each block, found "
+                         << ZeroPoints;
   }
   if (Groups) {
     RankedTensorType GroupsTy = getPartType(Groups);
-    if (!GroupsTy || Ty.getRank() == 0 || GroupsTy.getRank() != 1 || !GroupsTy.getElementType().isInteger(32) ||
-        GroupsTy.getDimSize(0) != Ty.getShape().back())
-      return EmitError() << "groups must be i32, one for each element of the last axis, found " << Groups;
+    if (!GroupsTy || Ty.getRank() == 0 || GroupsTy.getRank() != 1 ||
+        !GroupsTy.getElementType().isInteger(32) || GroupsTy.getDimSize(0) != Ty.getShape().back())
+      return EmitError() << "groups must be i32, one for each element of the last axis, found "
+                         << Groups;
   }
   return success();
 }
 
-LogicalResult QuantizationAttr::verify(function_ref<InFlightDiagnostic()> EmitError, IntegerType Code, FloatAttr Scale,
-                                       int64_t ZeroPoint) {
+LogicalResult QuantizationAttr::verify(function_ref<InFlightDiagnostic()> EmitError,
+                                       IntegerType Code, FloatAttr Scale, int64_t ZeroPoint) {
   if (Code.getWidth() != 8 && Code.getWidth() != 16)
     return EmitError() << "codes must be integers of 8 or 16 bits, found " << Code;
   if (!Scale.getType().isF32())
@@ -114,7 +121,8 @@ struct Blocks {
 /// Blocks of a part of an axis; failure where it cuts one.
 static LogicalResult slice(Blocks &Of, SliceStepAttr Step) {
   int64_t Axis = Step.getAxis(), Size = Of.Size[Axis];
-  bool Inside = Step.getSize() == 0 || Step.getOffset() / Size == (Step.getOffset() + Step.getSize() - 1) / Size;
+  bool Inside = Step.getSize() == 0 ||
+                Step.getOffset() / Size == (Step.getOffset() + Step.getSize() - 1) / Size;
   if (!Inside && Step.getOffset() % Size != 0)
     return failure();
   Of.Shape[Axis] = Step.getSize();
@@ -128,7 +136,8 @@ static LogicalResult reshape(Blocks &Of, ArrayRef<int64_t> Shape) {
   size_t Same = 0;
   while (Same < std::min(Of.Shape.size(), Shape.size()) && Of.Shape[Same] == Shape[Same])
     ++Same;
-  if (!llvm::all_of(llvm::seq(Same, Of.Shape.size()), [&](size_t Axis) { return Of.isWhole(Axis); }))
+  if (!llvm::all_of(llvm::seq(Same, Of.Shape.size()),
+                    [&](size_t Axis) { return Of.isWhole(Axis); }))
     return failure();
   Of.Shape.assign(Shape.begin(), Shape.end());
   Of.Size.truncate(Same);
@@ -154,8 +163,8 @@ static LogicalResult applyStep(Blocks &Of, Attribute Step) {
   return Reshape ? reshape(Of, Reshape.getShape()) : failure();
 }
 
-/// Blocks of sources joined along axis 0. Rows of a matrix have their own scales in every packed type, so only other
-/// ranks need equal ones.
+/// Blocks of sources joined along axis 0. Rows of a matrix have their own scales in every packed
+/// type, so only other ranks need equal ones.
 static std::optional<Blocks> joinBlocks(WeightOp Weight) {
   Blocks Joined;
   for (auto Source : Weight.getSources().getAsRange<StoredSourceAttr>()) {
@@ -187,10 +196,12 @@ static PackedType getPackedForm(StoredSourceAttr Source, int64_t Group) {
   if (!Source.getZeroPoints() && Source.getZero() == Middle)
     return PackedType::get(Context, Packed, Group, Scale, /*asymmetric=*/false);
   auto [Min, Max] = getCodeRange(Code);
-  auto Zero = Source.getZeroPoints() ? dyn_cast<FloatType>(getPartType(Source.getZeroPoints()).getElementType())
-                                     : FloatType();
+  auto Zero = Source.getZeroPoints()
+                  ? dyn_cast<FloatType>(getPartType(Source.getZeroPoints()).getElementType())
+                  : FloatType();
   // Signed codes become unsigned ones, which moves their zero points: exact for integers.
-  if (Zero ? !Code.isUnsigned() || Zero.getWidth() > 32 : Source.getZero() < Min || Source.getZero() > Max)
+  if (Zero ? !Code.isUnsigned() || Zero.getWidth() > 32
+           : Source.getZero() < Min || Source.getZero() > Max)
     return {};
   return PackedType::get(Context, Packed, Group, Scale, /*asymmetric=*/true, Zero);
 }

@@ -72,7 +72,8 @@ LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   return success();
 }
 
-LogicalResult TransposeOp::inferResultDims(ArrayRef<Dims> Operands, SmallVectorImpl<Dims> &Results) {
+LogicalResult TransposeOp::inferResultDims(ArrayRef<Dims> Operands,
+                                           SmallVectorImpl<Dims> &Results) {
   Dims Result;
   for (int64_t Axis : getPermutation())
     Result.push_back(Operands.front()[Axis]);
@@ -101,13 +102,15 @@ LogicalResult SliceOp::verify() {
   if (failed(verifyAxis(*this, getAxis(), From)))
     return failure();
   if (getBounds().getNumDims() != 0 || getBounds().getNumResults() != 2)
-    return emitOpError() << "bounds must be a map (start, size) over symbols, found " << getBoundsAttr();
+    return emitOpError() << "bounds must be a map (start, size) over symbols, found "
+                         << getBoundsAttr();
   if (getStep() == 0)
     return emitOpError("step must not be 0");
   SmallVector<int64_t> Shape(From.getShape());
   Shape[getAxis()] = getShape(getBounds().getResults())[1];
   if (RankedTensorType::get(Shape, From.getElementType()) != To)
-    return emitOpError() << "of " << From << " with bounds " << getBoundsAttr() << " does not give " << To;
+    return emitOpError() << "of " << From << " with bounds " << getBoundsAttr() << " does not give "
+                         << To;
   int64_t Start = getShape(getBounds().getResults())[0], Size = Shape[getAxis()];
   int64_t Extent = From.getDimSize(getAxis());
   if (!ShapedType::isDynamic(Start) && !ShapedType::isDynamic(Size) &&
@@ -122,8 +125,8 @@ LogicalResult SliceOp::verify() {
 
 //===- concat ---------------------------------------------------------------------------------===//
 
-LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
-                                         SmallVectorImpl<Type> &Results) {
+LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc,
+                                         Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
   if (Adaptor.getInputs().empty())
     return emitOptionalError(Loc, "needs at least one input");
   RankedTensorType First = rankedType(Adaptor.getInputs().front());
@@ -172,9 +175,10 @@ LogicalResult ConcatOp::verify() {
 
 //===- gather ---------------------------------------------------------------------------------===//
 
-LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc, Adaptor Adaptor,
-                                         SmallVectorImpl<Type> &Results) {
-  RankedTensorType Table = rankedType(Adaptor.getTable()), Indices = rankedType(Adaptor.getIndices());
+LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> Loc,
+                                         Adaptor Adaptor, SmallVectorImpl<Type> &Results) {
+  RankedTensorType Table = rankedType(Adaptor.getTable()),
+                   Indices = rankedType(Adaptor.getIndices());
   // The parser infers types before it fills in defaults.
   IntegerAttr AxisAttr = Adaptor.getProperties().axis;
   int64_t Axis = AxisAttr ? AxisAttr.getInt() : 0;
@@ -217,7 +221,8 @@ LogicalResult IotaOp::inferResultDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &Res
 
 LogicalResult IotaOp::verify() {
   if (getRange().getNumDims() != 0 || getRange().getNumResults() != 3)
-    return emitOpError() << "range must be a map (size, start, step) over symbols, found " << getRangeAttr();
+    return emitOpError() << "range must be a map (size, start, step) over symbols, found "
+                         << getRangeAttr();
   RankedTensorType Ty = rankedType(getResult());
   if (Ty.getRank() != 1 || Ty.getDimSize(0) != getShape(getRange().getResults())[0])
     return emitOpError() << "range " << getRangeAttr() << " does not give " << Ty;
@@ -237,7 +242,8 @@ LogicalResult SizesOp::verify() {
   if (getValues().getNumDims() != 0)
     return emitOpError() << "values must be a map over symbols, found " << getValuesAttr();
   if (Ty.getRank() > 1 || !Ty.hasStaticShape() ||
-      Ty.getNumElements() != int64_t(getValues().getNumResults()) || !Ty.getElementType().isInteger())
+      Ty.getNumElements() != int64_t(getValues().getNumResults()) ||
+      !Ty.getElementType().isInteger())
     return emitOpError() << getValues().getNumResults() << " values do not give " << Ty;
   return success();
 }

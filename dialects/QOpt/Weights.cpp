@@ -113,9 +113,11 @@ LogicalResult WeightOp::verify() {
     if (*getScheme() == FileScheme) {
       PackedType Kept = getFileStoredType(*this);
       if (!Kept)
-        return emitOpError("keeps the codes of the file, but its sources and steps give none that a packed type holds");
+        return emitOpError("keeps the codes of the file, but its sources and steps give none that "
+                           "a packed type holds");
       if (Kept != Ty.getElementType())
-        return emitOpError() << "keeps the codes of the file, which are " << Kept << ", but the type is " << Ty;
+        return emitOpError() << "keeps the codes of the file, which are " << Kept
+                             << ", but the type is " << Ty;
     }
   } else if (Unquantized->getElementType() != Ty.getElementType()) {
     return emitOpError() << "sources and steps give " << *Unquantized << ", but the type is " << Ty;
@@ -136,9 +138,8 @@ LogicalResult UseWeightOp::verifySymbolUses(SymbolTableCollection &Tables) {
 }
 
 static void constantDims(RankedTensorType Ty, SmallVectorImpl<Dims> &Results) {
-  Results.push_back(llvm::map_to_vector<4>(Ty.getShape(), [&](int64_t Size) {
-    return getAffineConstantExpr(Size, Ty.getContext());
-  }));
+  Results.push_back(llvm::map_to_vector<4>(
+      Ty.getShape(), [&](int64_t Size) { return getAffineConstantExpr(Size, Ty.getContext()); }));
 }
 
 LogicalResult UseWeightOp::inferResultDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &Results) {

@@ -17,7 +17,8 @@ void QuantizedRows::reset(StoredTypeInterface Type, int64_t NewRows, int64_t New
 
 float QuantizedRows::read(StoredTypeInterface Type, int64_t Row, int64_t Column) const {
   int64_t Group = Type.getGroupSize() ? Column / Type.getGroupSize() : 0;
-  float Zero = Type.hasZeroPoint() ? ZeroPoints[Row * Groups + Group] : float(Type.getImplicitZeroPoint());
+  float Zero =
+      Type.hasZeroPoint() ? ZeroPoints[Row * Groups + Group] : float(Type.getImplicitZeroPoint());
   int16_t Code = Codes[Row * Columns + Column];
   float Number = isa<FloatType>(Type.getCodeType()) ? floatFromFloat8(uint8_t(Code)) : float(Code);
   return (Number - Zero) * Scales[Row * Groups + Group];

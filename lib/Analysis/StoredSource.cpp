@@ -7,15 +7,16 @@
 using namespace mlir;
 using namespace qopt;
 
-Result<const char *> qopt::findSourceBytes(SourceAttr Source, StringRef Weight, const SourceBytes &Bytes) {
+Result<const char *> qopt::findSourceBytes(SourceAttr Source, StringRef Weight,
+                                           const SourceBytes &Bytes) {
   auto File = Bytes(Source.getFile());
   if (!File)
     return File.status();
   if (Source.getOffset() > int64_t(File->size()) ||
       Source.getLength() > int64_t(File->size()) - Source.getOffset())
-    return makeError(StatusCode::BadInput, Source.getFile().str(), ": weight '", Weight.str(), "' is at bytes ",
-                     Source.getOffset(), " to ", Source.getOffset() + Source.getLength(), ", but the file has ",
-                     File->size());
+    return makeError(StatusCode::BadInput, Source.getFile().str(), ": weight '", Weight.str(),
+                     "' is at bytes ", Source.getOffset(), " to ",
+                     Source.getOffset() + Source.getLength(), ", but the file has ", File->size());
   return File->data() + Source.getOffset();
 }
 
@@ -92,10 +93,12 @@ float NumberArray::getFloat(int64_t Index) const {
 
 static bool isReadable(Type Element) {
   return Element.isF32() || Element.isF16() || Element.isBF16() || Element.isF64() ||
-         llvm::is_contained({2u, 4u, 8u, 16u, 32u}, isa<IntegerType>(Element) ? Element.getIntOrFloatBitWidth() : 0);
+         llvm::is_contained({2u, 4u, 8u, 16u, 32u},
+                            isa<IntegerType>(Element) ? Element.getIntOrFloatBitWidth() : 0);
 }
 
-Result<StoredSource> StoredSource::open(StoredSourceAttr Source, StringRef Weight, const SourceBytes &Bytes) {
+Result<StoredSource> StoredSource::open(StoredSourceAttr Source, StringRef Weight,
+                                        const SourceBytes &Bytes) {
   StoredSource Result;
   for (auto [Part, Into] : {std::pair<Attribute, NumberArray *>(Source.getCodes(), &Result.Codes),
                             {Source.getScales(), &Result.Scales},
@@ -120,14 +123,16 @@ Result<StoredSource> StoredSource::open(StoredSourceAttr Source, StringRef Weigh
   Result.Columns = Ty.getRank() ? std::max<int64_t>(Ty.getShape().back(), 1) : 1;
   Result.Zero = Source.getZero();
   Result.HasZeroPoints = bool(Source.getZeroPoints());
-  Result.ZeroPointsAreFloats = Result.HasZeroPoints && isa<FloatType>(Result.ZeroPoints.getElement());
+  Result.ZeroPointsAreFloats =
+      Result.HasZeroPoints && isa<FloatType>(Result.ZeroPoints.getElement());
   Result.HasGroups = bool(Source.getGroups());
   int64_t Named = Result.HasGroups ? Ty.getShape().back() : 0;
   for (int64_t I = 0; I < Named; ++I)
     if (int64_t Group = Result.Groups.getInteger(I); Group < 0 || Group >= Result.Blocks.back())
-      return makeError(StatusCode::BadInput, "weight '", Weight.str(), "': element ", I, " is in group ", Group, ", expected 0 to ",
-                       Result.Blocks.back() - 1);
-  Result.UnsignedOffset = -getCodeRange(cast<IntegerType>(Source.getCodes().getType().getElementType())).first;
+      return makeError(StatusCode::BadInput, "weight '", Weight.str(), "': element ", I,
+                       " is in group ", Group, ", expected 0 to ", Result.Blocks.back() - 1);
+  Result.UnsignedOffset =
+      -getCodeRange(cast<IntegerType>(Source.getCodes().getType().getElementType())).first;
   return Result;
 }
 
@@ -158,7 +163,8 @@ float StoredSource::getZeroPoint(int64_t Of) const {
 void StoredSource::read(int64_t Position, int64_t Count, float *Out) const {
   for (int64_t I = 0; I < Count; ++I) {
     int64_t Of = getBlock(Position + I);
-    float Difference = float(getCode(Position + I)) - getZeroPoint(Of), Value = Difference * getScale(Of);
+    float Difference = float(getCode(Position + I)) - getZeroPoint(Of),
+          Value = Difference * getScale(Of);
     if (Element.isF16())
       Value = floatFromHalf(halfFromFloat(Value));
     else if (Element.isBF16())

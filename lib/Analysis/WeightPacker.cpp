@@ -48,15 +48,16 @@ std::vector<char> qopt::packFloatPanel(Type Element, const float *Values, int64_
 }
 
 /// The code that stands where there is no element: it reads as zero.
-static int64_t paddingCode(StoredTypeInterface Type, const QuantizedRows &Rows, int64_t Row, int64_t Group) {
+static int64_t paddingCode(StoredTypeInterface Type, const QuantizedRows &Rows, int64_t Row,
+                           int64_t Group) {
   if (isa_and_nonnull<IntegerType>(Type.getZeroPointType()) && Row < Rows.Rows)
     return int64_t(Rows.ZeroPoints[Row * Rows.Groups + Group]);
   return Type.getImplicitZeroPoint();
 }
 
 /// Zero points of a group, for each row of the panel.
-static void putZeroPoints(ByteBuilder &Bytes, StoredTypeInterface Type, const QuantizedRows &Rows, int64_t PanelRows,
-                          int64_t Group) {
+static void putZeroPoints(ByteBuilder &Bytes, StoredTypeInterface Type, const QuantizedRows &Rows,
+                          int64_t PanelRows, int64_t Group) {
   auto Float = dyn_cast<FloatType>(Type.getZeroPointType());
   for (int64_t Row = 0; Row < PanelRows; ++Row) {
     if (!Float)
@@ -97,7 +98,8 @@ static void putBytes(ByteBuilder &Bytes, StoredTypeInterface Type, const Quantiz
 
 std::vector<char> qopt::packCodePanel(StoredTypeInterface Type, const QuantizedRows &Rows,
                                       int64_t PanelRows) {
-  int64_t GroupSize = Type.getGroupSize() ? Type.getGroupSize() : std::max<int64_t>(Rows.Columns, 1);
+  int64_t GroupSize =
+      Type.getGroupSize() ? Type.getGroupSize() : std::max<int64_t>(Rows.Columns, 1);
   ByteBuilder Bytes(PanelRows * Rows.Columns);
   for (int64_t Group = 0; Group < Rows.Groups; ++Group) {
     int64_t Begin = Group * GroupSize, End = std::min(Begin + GroupSize, Rows.Columns);
@@ -106,7 +108,8 @@ std::vector<char> qopt::packCodePanel(StoredTypeInterface Type, const QuantizedR
     else
       putBytes(Bytes, Type, Rows, PanelRows, Group, Begin, End);
     for (int64_t Row = 0; Row < PanelRows; ++Row)
-      Bytes.putFloat(Type.getScaleType(), Row < Rows.Rows ? Rows.Scales[Row * Rows.Groups + Group] : 0.0f);
+      Bytes.putFloat(Type.getScaleType(),
+                     Row < Rows.Rows ? Rows.Scales[Row * Rows.Groups + Group] : 0.0f);
     if (Type.hasZeroPoint())
       putZeroPoints(Bytes, Type, Rows, PanelRows, Group);
   }
@@ -162,9 +165,11 @@ public:
       return Bytes.take();
     }
     if (!allFinite(Values.data(), Values.size())) {
-      int64_t I = llvm::find_if(Values, [](float Value) { return !std::isfinite(Value); }) - Values.begin();
-      return makeError(StatusCode::BadInput, "weight '", Name, "': element [", First + I / Columns, ", ", I % Columns,
-                       "] is ", Values[I], ", which no code can hold; keep this weight in a float format");
+      int64_t I =
+          llvm::find_if(Values, [](float Value) { return !std::isfinite(Value); }) - Values.begin();
+      return makeError(StatusCode::BadInput, "weight '", Name, "': element [", First + I / Columns,
+                       ", ", I % Columns, "] is ", Values[I],
+                       ", which no code can hold; keep this weight in a float format");
     }
     QuantizedRows Quantized;
     Codes->quantizeRows(Stored, Values.data(), Rows, Columns, Quantized);
@@ -191,8 +196,10 @@ private:
 
 } // namespace
 
-/// Runs `Work(i)` for 0 <= i < Count on up to `Threads` threads; the first error (by index) is returned.
-static Status forEachPanel(int64_t Count, unsigned Threads, const std::function<Status(int64_t)> &Work) {
+/// Runs `Work(i)` for 0 <= i < Count on up to `Threads` threads; the first error (by index) is
+/// returned.
+static Status forEachPanel(int64_t Count, unsigned Threads,
+                           const std::function<Status(int64_t)> &Work) {
   std::atomic<int64_t> Next{0};
   std::mutex Mutex;
   std::pair<int64_t, Status> First{Count, Status()};
@@ -227,9 +234,9 @@ Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
                      "' has a layout that cannot be packed for its type");
   const Scheme *Codes = Stored ? Schemes.find(Weight.getScheme().value_or("")) : nullptr;
   if (Stored && !Codes && Weight.getScheme() != StringRef(FileScheme))
-    return makeError(StatusCode::Unsupported, "weight '", Weight.getSymName().str(), "': no scheme '",
-                     Weight.getScheme().value_or("").str(), "'; known schemes: ",
-                     llvm::join(Schemes.getNames(), ", "));
+    return makeError(StatusCode::Unsupported, "weight '", Weight.getSymName().str(),
+                     "': no scheme '", Weight.getScheme().value_or("").str(),
+                     "'; known schemes: ", llvm::join(Schemes.getNames(), ", "));
   auto Reader = WeightReader::open(Weight, Sources);
   if (!Reader)
     return Reader.status();

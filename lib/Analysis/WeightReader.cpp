@@ -153,8 +153,9 @@ void WeightReader::convertRun(const char *Data, int64_t First, int64_t Count, fl
   case Element::BF16:
     return convertPieces<uint16_t>(Data + First * 2, Count, Out, floatsFromBfloats);
   case Element::F64:
-    return convertPieces<double>(Data + First * 8, Count, Out,
-                                 [](const double *In, int64_t N, float *To) { std::copy(In, In + N, To); });
+    return convertPieces<double>(
+        Data + First * 8, Count, Out,
+        [](const double *In, int64_t N, float *To) { std::copy(In, In + N, To); });
   }
 }
 
@@ -179,7 +180,8 @@ void WeightReader::readElements(int64_t First, int64_t Count, float *Out) const 
   }
 }
 
-/// A matrix whose columns are contiguous in the file: runs along the rows asked for, spread over the output.
+/// A matrix whose columns are contiguous in the file: runs along the rows asked for, spread over
+/// the output.
 void WeightReader::readTransposed(int64_t First, int64_t Count, float *Out) const {
   const View &Top = Views.back();
   SmallVector<float, 64> Run(Count);
@@ -224,8 +226,8 @@ int64_t WeightReader::positionOf(int64_t Row, int64_t Column) const {
   return Position;
 }
 
-/// One group of a row. Codes move by what makes them the type's own: unsigned ones from 0 up, or signed ones whose zero
-/// point is 0.
+/// One group of a row. Codes move by what makes them the type's own: unsigned ones from 0 up, or
+/// signed ones whose zero point is 0.
 void WeightReader::readGroup(int64_t Row, int64_t Begin, int64_t Size, int16_t *Codes, float &Scale,
                              float *ZeroPoint) const {
   int64_t Start = positionOf(Row, Begin), Step = Size > 1 ? positionOf(Row, Begin + 1) - Start : 0;
@@ -250,7 +252,8 @@ void WeightReader::readCodes(int64_t First, int64_t Count, QuantizedRows &Out) c
   for (int64_t G = 0; G < Out.Groups; ++G)
     for (int64_t Row = 0; Row < Count; ++Row) {
       int64_t Begin = G * Group, Index = Row * Out.Groups + G;
-      readGroup(First + Row, Begin, std::min(Group, Columns - Begin), &Out.Codes[Row * Columns + Begin],
-                Out.Scales[Index], Out.ZeroPoints.empty() ? nullptr : &Out.ZeroPoints[Index]);
+      readGroup(First + Row, Begin, std::min(Group, Columns - Begin),
+                &Out.Codes[Row * Columns + Begin], Out.Scales[Index],
+                Out.ZeroPoints.empty() ? nullptr : &Out.ZeroPoints[Index]);
     }
 }

@@ -47,13 +47,16 @@ QOPT_VERSIONS void rangeWithZero(const float *Values, int64_t Count, float &Min,
   Max = *std::max_element(High, High + 16);
 }
 
-QOPT_VERSIONS void roundToCodes(const float *Values, int64_t Count, float Inverse, float Zero, float Lowest,
-                                float Highest, int16_t *Codes) {
-  // Adding 1.5 * 2^23 leaves whole numbers, rounded as the addition rounds: to nearest, ties to even.
+QOPT_VERSIONS void roundToCodes(const float *Values, int64_t Count, float Inverse, float Zero,
+                                float Lowest, float Highest, int16_t *Codes) {
+  // Adding 1.5 * 2^23 leaves whole numbers, rounded as the addition rounds: to nearest, ties to
+  // even.
   constexpr float Whole = 12582912.0f;
   for (int64_t I = 0; I < Count; ++I) {
     float Scaled = Values[I] * Inverse;
-    Scaled = Scaled < Lowest - Zero ? Lowest - Zero : Scaled > Highest - Zero ? Highest - Zero : Scaled;
+    Scaled = Scaled < Lowest - Zero    ? Lowest - Zero
+             : Scaled > Highest - Zero ? Highest - Zero
+                                       : Scaled;
     Codes[I] = int16_t(int32_t((Scaled + Whole) - Whole + Zero));
   }
 }

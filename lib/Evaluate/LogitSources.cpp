@@ -12,7 +12,8 @@ namespace {
 
 class ArtefactSource : public LogitSource {
 public:
-  explicit ArtefactSource(std::unique_ptr<runtime::Session> Session) : Session(std::move(Session)) {}
+  explicit ArtefactSource(std::unique_ptr<runtime::Session> Session)
+      : Session(std::move(Session)) {}
 
   int64_t getVocabulary() const override { return Session->program().manifest().Vocabulary; }
 
@@ -55,32 +56,37 @@ static uint64_t hashTokens(const TokenWindows &Tokens) {
   return hashBytes(Tokens.Ids.data(), Tokens.Ids.size() * sizeof(int64_t));
 }
 
-Result<std::unique_ptr<LogitSource>> qopt::openArtefactSource(std::shared_ptr<runtime::Program> Program,
-                                                              int64_t Window) {
+Result<std::unique_ptr<LogitSource>>
+qopt::openArtefactSource(std::shared_ptr<runtime::Program> Program, int64_t Window) {
   const artefact::Manifest &Manifest = Program->manifest();
   if (Manifest.Kind != artefact::ProgramKind::Decoder)
-    return makeError(StatusCode::Unsupported, Manifest.Name, " is no decoder; compare its outputs with --inputs and --expect");
+    return makeError(StatusCode::Unsupported, Manifest.Name,
+                     " is no decoder; compare its outputs with --inputs and --expect");
   if (Manifest.Context < Window)
-    return makeError(StatusCode::Unsupported, Manifest.Name, " was compiled for a context of ", Manifest.Context,
-                     " tokens, fewer than a window of ", Window, "; give a smaller --window or compile with --context");
+    return makeError(StatusCode::Unsupported, Manifest.Name, " was compiled for a context of ",
+                     Manifest.Context, " tokens, fewer than a window of ", Window,
+                     "; give a smaller --window or compile with --context");
   auto Session = runtime::Session::create(std::move(Program), 1);
   if (!Session)
     return Session.status();
   return std::unique_ptr<LogitSource>(std::make_unique<ArtefactSource>(std::move(*Session)));
 }
 
-Result<std::unique_ptr<LogitSource>> qopt::openSavedSource(const std::string &Path, const TokenWindows &Tokens) {
+Result<std::unique_ptr<LogitSource>> qopt::openSavedSource(const std::string &Path,
+                                                           const TokenWindows &Tokens) {
   auto Arrays = readNpz(Path);
   if (!Arrays)
     return Arrays.status();
-  const NpyArray *Logits = findArray(*Arrays, LogitsName), *Hash = findArray(*Arrays, TokensHashName);
-  if (!Logits || !Hash || Logits->Type != DataType::F32 || Logits->Shape.size() != 3 || Hash->Type != DataType::I64 ||
-      Hash->elements() != 1)
+  const NpyArray *Logits = findArray(*Arrays, LogitsName),
+                 *Hash = findArray(*Arrays, TokensHashName);
+  if (!Logits || !Hash || Logits->Type != DataType::F32 || Logits->Shape.size() != 3 ||
+      Hash->Type != DataType::I64 || Hash->elements() != 1)
     return makeError(StatusCode::BadInput, Path, ": not a reference that --save-reference wrote");
   if (Logits->Shape[0] != Tokens.count() || Logits->Shape[1] != Tokens.Window ||
       loadInteger(DataType::I64, Hash->Data.data(), 0) != int64_t(hashTokens(Tokens)))
-    return makeError(StatusCode::BadInput, Path, ": was saved for other tokens or windows (", Logits->Shape[0], " x ",
-                     Logits->Shape[1], ", now ", Tokens.count(), " x ", Tokens.Window, ")");
+    return makeError(StatusCode::BadInput, Path, ": was saved for other tokens or windows (",
+                     Logits->Shape[0], " x ", Logits->Shape[1], ", now ", Tokens.count(), " x ",
+                     Tokens.Window, ")");
   return std::unique_ptr<LogitSource>(std::make_unique<SavedSource>(*Logits));
 }
 
@@ -90,7 +96,9 @@ Status qopt::saveLogits(LogitSource &Source, const TokenWindows &Tokens, const s
   size_t Bytes = Tokens.Window * Source.getVocabulary() * sizeof(float);
   Logits.Data.resize(Bytes * Tokens.count());
   for (int64_t I = 0; I < Tokens.count(); ++I)
-    if (Status Error = Source.logits(Tokens, I, reinterpret_cast<float *>(Logits.Data.data() + I * Bytes)); !Error.ok())
+    if (Status Error =
+            Source.logits(Tokens, I, reinterpret_cast<float *>(Logits.Data.data() + I * Bytes));
+        !Error.ok())
       return Error;
   NpyArray Hash;
   Hash.Type = DataType::I64;

@@ -41,7 +41,8 @@ llvm::json::Object qopt::toJson(const Measurement &Measured) {
                             {"peak_device_bytes", orNull(Measured.PeakDeviceBytes)},
                             {"batch", orNull(Measured.Batch)}};
   auto Quality = [&](const char *Key, auto Get) {
-    Object[Key] = Measured.Quality ? llvm::json::Value(Get(*Measured.Quality)) : llvm::json::Value(nullptr);
+    Object[Key] =
+        Measured.Quality ? llvm::json::Value(Get(*Measured.Quality)) : llvm::json::Value(nullptr);
   };
   Quality("perplexity", [](const QualityReport &Q) { return Q.Perplexity; });
   Quality("perplexity_stderr", [](const QualityReport &Q) { return Q.PerplexityStderr; });
@@ -51,7 +52,8 @@ llvm::json::Object qopt::toJson(const Measurement &Measured) {
   Quality("kl_p999", [](const QualityReport &Q) { return orNull(Q.KlP999); });
   Quality("top1_agreement", [](const QualityReport &Q) { return orNull(Q.Top1Agreement); });
   auto Speed = [&](const char *Key, double SpeedReport::*Member) {
-    Object[Key] = Measured.Speed ? llvm::json::Value((*Measured.Speed).*Member) : llvm::json::Value(nullptr);
+    Object[Key] =
+        Measured.Speed ? llvm::json::Value((*Measured.Speed).*Member) : llvm::json::Value(nullptr);
   };
   Speed("prefill_tokens_per_s", &SpeedReport::PrefillTokensPerSecond);
   Speed("decode_tokens_per_s", &SpeedReport::DecodeTokensPerSecond);
@@ -104,8 +106,9 @@ static size_t displayWidth(llvm::StringRef Text) {
 }
 
 std::string qopt::printTable(llvm::ArrayRef<Measurement> Lines) {
-  std::vector<std::vector<std::string>> Rows = {{"artefact", "bits/weight", "weights MB", "KV B/token", "perplexity", "loss",
-                                                 "KL", "same top-1", "prefill tok/s", "decode tok/s", "private MB"}};
+  std::vector<std::vector<std::string>> Rows = {
+      {"artefact", "bits/weight", "weights MB", "KV B/token", "perplexity", "loss", "KL",
+       "same top-1", "prefill tok/s", "decode tok/s", "private MB"}};
   for (const Measurement &Line : Lines)
     Rows.push_back(tableLine(Line, Lines.front()));
   std::vector<size_t> Widths(Rows.front().size(), 0);

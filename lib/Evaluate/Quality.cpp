@@ -41,7 +41,9 @@ static double stderrOf(const std::vector<double> &Values) {
   return std::sqrt(Sum / double(Values.size() - 1) / double(Values.size()));
 }
 
-static int64_t argmax(const float *Logits, int64_t Size) { return std::max_element(Logits, Logits + Size) - Logits; }
+static int64_t argmax(const float *Logits, int64_t Size) {
+  return std::max_element(Logits, Logits + Size) - Logits;
+}
 
 namespace {
 /// Sums over all windows.
@@ -52,14 +54,15 @@ struct Totals {
 } // namespace
 
 /// One window: logits at position t predict token t + 1.
-static Status addWindow(const int64_t *Ids, int64_t Window, int64_t Vocabulary, const float *Subject,
-                        const float *Reference, Totals &Sums) {
+static Status addWindow(const int64_t *Ids, int64_t Window, int64_t Vocabulary,
+                        const float *Subject, const float *Reference, Totals &Sums) {
   std::vector<double> SubjectLog, ReferenceLog;
   double Nll = 0;
   for (int64_t T = 0; T + 1 < Window; ++T) {
     const float *Row = Subject + T * Vocabulary;
     if (!std::all_of(Row, Row + Vocabulary, [](float Value) { return std::isfinite(Value); }))
-      return makeError(StatusCode::Failed, "the logits of token ", T, " of a window are not finite");
+      return makeError(StatusCode::Failed, "the logits of token ", T,
+                       " of a window are not finite");
     logSoftmax(Row, Vocabulary, SubjectLog);
     Nll -= SubjectLog[Ids[T + 1]];
     if (!Reference)
@@ -72,13 +75,15 @@ static Status addWindow(const int64_t *Ids, int64_t Window, int64_t Vocabulary, 
   return Status();
 }
 
-Result<QualityReport> qopt::evaluateQuality(LogitSource &Subject, LogitSource *Reference, const TokenWindows &Tokens,
+Result<QualityReport> qopt::evaluateQuality(LogitSource &Subject, LogitSource *Reference,
+                                            const TokenWindows &Tokens,
                                             const std::function<void(int64_t)> &Report) {
   int64_t Vocabulary = Subject.getVocabulary();
   if (Reference && Reference->getVocabulary() != Vocabulary)
-    return makeError(StatusCode::BadInput, "the reference has a vocabulary of ", Reference->getVocabulary(),
-                     " tokens, the artefact ", Vocabulary);
-  std::vector<float> SubjectLogits(Tokens.Window * Vocabulary), ReferenceLogits(Reference ? SubjectLogits.size() : 0);
+    return makeError(StatusCode::BadInput, "the reference has a vocabulary of ",
+                     Reference->getVocabulary(), " tokens, the artefact ", Vocabulary);
+  std::vector<float> SubjectLogits(Tokens.Window * Vocabulary),
+      ReferenceLogits(Reference ? SubjectLogits.size() : 0);
   Totals Sums;
   for (int64_t I = 0; I < Tokens.count(); ++I) {
     if (Status Error = Subject.logits(Tokens, I, SubjectLogits.data()); !Error.ok())

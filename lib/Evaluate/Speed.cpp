@@ -17,7 +17,8 @@ static double secondsSince(Clock::time_point Begin) {
   return std::chrono::duration<double>(Clock::now() - Begin).count();
 }
 
-Result<SpeedReport> qopt::measureSpeed(std::shared_ptr<runtime::Program> Program, int64_t Prompt, int64_t Tokens) {
+Result<SpeedReport> qopt::measureSpeed(std::shared_ptr<runtime::Program> Program, int64_t Prompt,
+                                       int64_t Tokens) {
   int64_t Vocabulary = Program->manifest().Vocabulary, Context = Program->manifest().Context;
   Prompt = std::min(Prompt, std::max<int64_t>(1, Context / 2));
   Tokens = std::min(Tokens, Context - Prompt);

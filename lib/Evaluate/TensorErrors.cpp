@@ -4,12 +4,14 @@
 
 using namespace qopt;
 
-static TensorError compare(const std::string &Name, const NpyArray &Output, const NpyArray &Expected) {
+static TensorError compare(const std::string &Name, const NpyArray &Output,
+                           const NpyArray &Expected) {
   TensorError Result;
   Result.Name = Name;
   double Squares = 0, Dot = 0, OutputNorm = 0, ExpectedNorm = 0;
   for (int64_t I = 0; I < Expected.elements(); ++I) {
-    double A = loadNumber(Output.Type, Output.Data.data(), I), B = loadNumber(Expected.Type, Expected.Data.data(), I);
+    double A = loadNumber(Output.Type, Output.Data.data(), I),
+           B = loadNumber(Expected.Type, Expected.Data.data(), I);
     // Equal infinities are no error; a NaN on one side is the largest.
     double Error = A == B || (std::isnan(A) && std::isnan(B)) ? 0 : std::fabs(A - B);
     Result.Max = std::isnan(Error) ? INFINITY : std::max(Result.Max, Error);
@@ -25,16 +27,17 @@ static TensorError compare(const std::string &Name, const NpyArray &Output, cons
   return Result;
 }
 
-Result<std::vector<TensorError>> qopt::compareArrays(const NpzArrays &Outputs, const NpzArrays &Expected) {
+Result<std::vector<TensorError>> qopt::compareArrays(const NpzArrays &Outputs,
+                                                     const NpzArrays &Expected) {
   std::vector<TensorError> Errors;
   for (const auto &[Name, Array] : Expected) {
     const NpyArray *Output = findArray(Outputs, Name);
     if (!Output)
       return makeError(StatusCode::BadInput, "the program has no output \"", Name, "\"");
     if (Output->Shape != Array.Shape)
-      return makeError(StatusCode::BadInput, "output \"", Name, "\" has ", Output->elements(), " elements in ",
-                       Output->Shape.size(), " dimensions, the expected array ", Array.elements(), " in ",
-                       Array.Shape.size());
+      return makeError(StatusCode::BadInput, "output \"", Name, "\" has ", Output->elements(),
+                       " elements in ", Output->Shape.size(), " dimensions, the expected array ",
+                       Array.elements(), " in ", Array.Shape.size());
     Errors.push_back(compare(Name, *Output, Array));
   }
   return Errors;

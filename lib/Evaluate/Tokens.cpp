@@ -17,8 +17,8 @@ Result<TokenWindows> qopt::readTokens(const std::string &Path, int64_t Window, i
   if (Limit > 0 && Limit < Count)
     Count = Limit;
   if (Count < Window)
-    return makeError(StatusCode::BadInput, Path, ": holds ", Count, " tokens, fewer than one window of ", Window,
-                     "; give a smaller --window");
+    return makeError(StatusCode::BadInput, Path, ": holds ", Count,
+                     " tokens, fewer than one window of ", Window, "; give a smaller --window");
   TokenWindows Result;
   Result.Window = Window;
   for (int64_t I = 0; I < Count / Window * Window; ++I)

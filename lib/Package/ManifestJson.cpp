@@ -68,10 +68,10 @@ static OrderedJson onnxValueToJson(const OnnxValue &V) {
   const CacheLayout &L = V.Layout;
   J["state"] = V.State;
   J["heads_first"] = V.HeadsFirst;
-  J["layout"] = OrderedJson{{"heads", L.Heads},         {"head_size", L.HeadSize},
-                            {"capacity", L.Capacity},   {"head", L.Head},
-                            {"block_size", L.BlockSize}, {"block", L.Block},
-                            {"lane", L.Lane},           {"channel", L.Channel}};
+  J["layout"] =
+      OrderedJson{{"heads", L.Heads}, {"head_size", L.HeadSize},   {"capacity", L.Capacity},
+                  {"head", L.Head},   {"block_size", L.BlockSize}, {"block", L.Block},
+                  {"lane", L.Lane},   {"channel", L.Channel}};
   return J;
 }
 

@@ -246,8 +246,8 @@ static Status checkOnnx(const Program &P, const Manifest &M) {
                          "\" cannot have its role");
       Ids += V.Role == OnnxRole::Ids;
       Logits += V.Role == OnnxRole::Logits;
-      bool IsInteger = V.Role == OnnxRole::Ids || V.Role == OnnxRole::Mask ||
-                       V.Role == OnnxRole::Positions;
+      bool IsInteger =
+          V.Role == OnnxRole::Ids || V.Role == OnnxRole::Mask || V.Role == OnnxRole::Positions;
       if ((IsInteger && !isInteger(V.Type)) || (V.Role == OnnxRole::Logits && !isFloat(V.Type)))
         return makeError(StatusCode::BadInput, ManifestFile, ": \"", V.Name,
                          "\" cannot have its type");

@@ -28,7 +28,8 @@ namespace {
 class Compilation {
 public:
   Compilation(MLIRContext &Context, const CompileOptions &Options)
-      : Context(Context), Options(Options), Log(countPhases(Options), Options.Quiet || Options.Diagnostics == DiagnosticFormat::Json) {}
+      : Context(Context), Options(Options),
+        Log(countPhases(Options), Options.Quiet || Options.Diagnostics == DiagnosticFormat::Json) {}
 
   Result<CompileReport> run();
 
@@ -81,7 +82,8 @@ std::string Compilation::modelName() const {
 
 /// A mistake about the output must show before the work is done.
 Status Compilation::checkOutput() {
-  Output = Options.Output.empty() ? modelName() + (Options.StopAfter ? ".mlir" : ".qopt") : Options.Output;
+  Output = Options.Output.empty() ? modelName() + (Options.StopAfter ? ".mlir" : ".qopt")
+                                  : Options.Output;
   if (!Options.DryRun && !Options.Force && llvm::sys::fs::exists(Output))
     return makeError(StatusCode::Usage, Output, " exists; --force replaces it");
   return Status();
@@ -104,7 +106,9 @@ Status Compilation::load() {
       return Error;
     SmallString<128> Beside(Options.Model);
     llvm::sys::path::remove_filename(Beside);
-    std::string Where = !Options.Sources.empty() ? Options.Sources : Beside.empty() ? "." : Beside.str().str();
+    std::string Where = !Options.Sources.empty() ? Options.Sources
+                        : Beside.empty()         ? "."
+                                                 : Beside.str().str();
     auto Opened = ModelFolder::open(Where);
     if (!Opened)
       return Opened.status();
@@ -150,7 +154,8 @@ Status Compilation::dump(Level Which) {
   return writeFile(Options.DumpLevels + "/" + getLevelName(Which).str() + ".mlir", hashText());
 }
 
-/// Asking for more tokens than the model was made for is the user's mistake, not a failure of the compiler.
+/// Asking for more tokens than the model was made for is the user's mistake, not a failure of the
+/// compiler.
 static bool exceedsContext(ModuleOp Module, int64_t Context) {
   return llvm::any_of(Module.getOps<func::FuncOp>(), [&](func::FuncOp Function) {
     auto Limit = Function->getAttrOfType<IntegerAttr>("qopt.context");
@@ -163,23 +168,28 @@ static Status checkScheme(const std::string &Name) {
   registerAllSchemes(Schemes);
   if (Schemes.find(Name))
     return Status();
-  return makeError(StatusCode::Usage, "unknown scheme '", Name, "'; known: ", llvm::join(Schemes.getNames(), ", "));
+  return makeError(StatusCode::Usage, "unknown scheme '", Name,
+                   "'; known: ", llvm::join(Schemes.getNames(), ", "));
 }
 
 Status Compilation::lowerTo(Level Which) {
   Log.phase("level " + getLevelName(Which).str());
   PassManager Passes(&Context);
   if (failed(buildLevel(Passes, Which, Options.Levels, Options.Inserted)))
-    return makeError(StatusCode::Usage, "a pass of --insert-pass at level ", getLevelName(Which).str(),
-                     " is not known");
+    return makeError(StatusCode::Usage, "a pass of --insert-pass at level ",
+                     getLevelName(Which).str(), " is not known");
   PassGuard Guard(Passes, modelName());
   if (succeeded(Passes.run(*Module)))
     return dump(Which);
   bool Usage = exceedsContext(*Module, Options.Levels.Context);
   if (Usage)
     Guard.discard();
-  std::string Message = "the " + getLevelName(Which).str() + " level could not be reached" + Guard.describe();
-  return Status(Usage ? StatusCode::Usage : Guard.sawCrash() ? StatusCode::Internal : StatusCode::Failed, Message);
+  std::string Message =
+      "the " + getLevelName(Which).str() + " level could not be reached" + Guard.describe();
+  return Status(Usage              ? StatusCode::Usage
+                : Guard.sawCrash() ? StatusCode::Internal
+                                   : StatusCode::Failed,
+                Message);
 }
 
 Status Compilation::stop() {
@@ -207,7 +217,8 @@ static bool hasNarrowCodes(ModuleOp Module) {
 Status Compilation::plan(const Target &TheTarget) {
   auto Plans = planKernels(*Module, TheTarget);
   if (failed(Plans))
-    return makeError(StatusCode::Unsupported, "a kernel has no lowering for target '", Options.Levels.Target, "'");
+    return makeError(StatusCode::Unsupported, "a kernel has no lowering for target '",
+                     Options.Levels.Target, "'");
   auto Emitted = emitProgram(*Module, TheTarget, *Plans);
   if (failed(Emitted))
     return makeError(StatusCode::Failed, "the launch table could not be made");
@@ -215,8 +226,9 @@ Status Compilation::plan(const Target &TheTarget) {
   if (failed(Made))
     return makeError(StatusCode::Failed, "the manifest could not be made");
   if (Options.Levels.KeepSignature && Made->Kind == artefact::ProgramKind::Decoder && !Made->Onnx)
-    return makeError(StatusCode::Usage, Options.Model,
-                     ": --io=onnx needs the model's file, or text of a level that was made with it");
+    return makeError(
+        StatusCode::Usage, Options.Model,
+        ": --io=onnx needs the model's file, or text of a level that was made with it");
   Program = std::move(*Emitted);
   Manifest = std::move(*Made);
   return Status();
@@ -225,7 +237,8 @@ Status Compilation::plan(const Target &TheTarget) {
 Status Compilation::report() {
   auto Bytes = measureFootprint(getUsedWeights(*Module), Program, Manifest);
   if (!Bytes)
-    return makeError(StatusCode::ResourceLimit, "the bytes that the program needs overflow; lower --context or --batch");
+    return makeError(StatusCode::ResourceLimit,
+                     "the bytes that the program needs overflow; lower --context or --batch");
   Report.Bytes = *Bytes;
   Report.Context = Manifest.Context;
   Report.Batch = Manifest.Batch;
@@ -254,11 +267,15 @@ Status Compilation::finish() {
   Manifest.Name = modelName();
   Manifest.Compiler = "qopt " QOPT_VERSION;
   Manifest.Bytes.push_back({"source", Report.SourceBytes});
-  Manifest.Hashes = {{"source", SourceHash}, {"options", formatHash(hashBytes(Options.Levels.print()))}};
+  Manifest.Hashes = {{"source", SourceHash},
+                     {"options", formatHash(hashBytes(Options.Levels.print()))}};
   Report.Output = Output;
-  ArtefactInputs Inputs{*Module, **Chosen, std::move(Program), std::move(Manifest), sources(), Options.Emit, Options.Threads};
+  ArtefactInputs Inputs{*Module,   **Chosen,     std::move(Program), std::move(Manifest),
+                        sources(), Options.Emit, Options.Threads};
   auto Code = writeArtefact(std::move(Inputs), Output,
-                            Options.Force ? FolderWriter::Existing::ReplaceArtefact : FolderWriter::Existing::Refuse, Log);
+                            Options.Force ? FolderWriter::Existing::ReplaceArtefact
+                                          : FolderWriter::Existing::Refuse,
+                            Log);
   if (!Code)
     return Code.status();
   Report.CodeBytes = *Code;
@@ -295,6 +312,7 @@ Result<CompileReport> Compilation::run() {
 }
 
 Result<CompileReport> qopt::compileModel(MLIRContext &Context, const CompileOptions &Options) {
-  DiagnosticPrinter Printer(&Context, llvm::sys::path::filename(Options.Model).str(), Options.Quiet, Options.Diagnostics);
+  DiagnosticPrinter Printer(&Context, llvm::sys::path::filename(Options.Model).str(), Options.Quiet,
+                            Options.Diagnostics);
   return Compilation(Context, Options).run();
 }

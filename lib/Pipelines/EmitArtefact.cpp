@@ -50,20 +50,23 @@ static artefact::WeightRecord makeRecord(WeightOp Weight) {
   } else {
     Record.Stored = typeName(Ty.getElementType());
   }
-  Record.Reason = Weight.getPrecision() ? Weight.getPrecision()->getReason().str() : "as in the file";
+  Record.Reason =
+      Weight.getPrecision() ? Weight.getPrecision()->getReason().str() : "as in the file";
   Record.Bytes = cast<qkernel::WeightLayoutInterface>(*Weight.getLayout()).getByteSize(Ty);
   if (auto Origin = Weight.getOrigin())
     Record.Source.push_back(Origin->str());
   return Record;
 }
 
-static std::vector<std::string> signatureShape(const artefact::Program &Program, const artefact::Buffer &Buffer) {
+static std::vector<std::string> signatureShape(const artefact::Program &Program,
+                                               const artefact::Buffer &Buffer) {
   std::vector<std::string> Shape;
   for (const Expression &Dim : Buffer.Shape) {
     if (Dim.kind() == Expression::Kind::Constant)
       Shape.push_back(std::to_string(Dim.value()));
     else
-      Shape.push_back(Dim.kind() == Expression::Kind::Symbol ? Program.Symbols[Dim.value()].Name : "?");
+      Shape.push_back(Dim.kind() == Expression::Kind::Symbol ? Program.Symbols[Dim.value()].Name
+                                                             : "?");
   }
   return Shape;
 }
@@ -89,7 +92,9 @@ static std::optional<artefact::KvRecord> makeKvRecord(func::FuncOp Entry) {
       if (!Record)
         Record = artefact::KvRecord{sideName(Cache.getKey()), sideName(Cache.getValue()), 0};
       Record->BytesPerToken += Cache.getHeads() *
-                               (headBits(Cache.getKey(), Cache.getHeadSize()) + headBits(Cache.getValue(), Cache.getHeadSize())) / 8;
+                               (headBits(Cache.getKey(), Cache.getHeadSize()) +
+                                headBits(Cache.getValue(), Cache.getHeadSize())) /
+                               8;
     }
   return Record;
 }
@@ -98,7 +103,8 @@ static std::optional<artefact::KvRecord> makeKvRecord(func::FuncOp Entry) {
 static artefact::CacheLayout findLayout(func::FuncOp Entry, const Target &Target, StringRef State) {
   for (BlockArgument Argument : Entry.getArguments()) {
     auto Cache = dyn_cast<KVCacheType>(Argument.getType());
-    auto Name = Entry.getArgAttrOfType<StringAttr>(Argument.getArgNumber(), QOptDialect::getNameAttrName());
+    auto Name =
+        Entry.getArgAttrOfType<StringAttr>(Argument.getArgNumber(), QOptDialect::getNameAttrName());
     if (!Cache || !Name || State.rsplit('.').first != Name.getValue())
       continue;
     auto [Key, Value] = Target.getCacheLayout(Cache);
@@ -118,7 +124,8 @@ static artefact::OnnxRole parseRole(StringRef Name) {
       .Default(artefact::OnnxRole::Ignored);
 }
 
-static artefact::OnnxValue makeOnnxValue(DictionaryAttr Noted, func::FuncOp Entry, const Target &Target) {
+static artefact::OnnxValue makeOnnxValue(DictionaryAttr Noted, func::FuncOp Entry,
+                                         const Target &Target) {
   auto Ty = cast<RankedTensorType>(Noted.getAs<TypeAttr>("type").getValue());
   artefact::OnnxValue Value;
   Value.Name = Noted.getAs<StringAttr>("name").str();
@@ -140,7 +147,8 @@ static std::optional<artefact::OnnxEntry> makeOnnxEntry(func::FuncOp Entry, cons
   if (!Noted)
     return std::nullopt;
   artefact::OnnxEntry Made;
-  for (auto [Key, Values] : {std::pair("inputs", &Made.Inputs), std::pair("outputs", &Made.Outputs)})
+  for (auto [Key, Values] :
+       {std::pair("inputs", &Made.Inputs), std::pair("outputs", &Made.Outputs)})
     for (auto Each : Noted.getAs<ArrayAttr>(Key).getAsRange<DictionaryAttr>())
       Values->push_back(makeOnnxValue(Each, Entry, Target));
   return Made;
@@ -187,7 +195,8 @@ FailureOr<artefact::Manifest> qopt::makeManifest(ModuleOp Module, const Target &
 //===- Weights, code and folder ---------------------------------------------------------------===//
 
 namespace {
-/// The code of the kernels, compiled beside other work, or when it is asked for if there is one thread only.
+/// The code of the kernels, compiled beside other work, or when it is asked for if there is one
+/// thread only.
 class CodeTask {
 public:
   CodeTask(ModuleOp Module, const Target &Target, StringRef Form, unsigned Threads)
@@ -195,7 +204,8 @@ public:
                            [Module, &Target, Form] { return Target.compile(Module, Form); })) {}
 
   bool isRunning() const {
-    return Running.valid() && Running.wait_for(std::chrono::seconds(0)) == std::future_status::timeout;
+    return Running.valid() &&
+           Running.wait_for(std::chrono::seconds(0)) == std::future_status::timeout;
   }
   bool hasFailed() { return Running.valid() && isDone() && failed(get()); }
   FailureOr<CompiledModule> &get() {
@@ -205,7 +215,9 @@ public:
   }
 
 private:
-  bool isDone() const { return Running.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
+  bool isDone() const {
+    return Running.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
 
   std::future<FailureOr<CompiledModule>> Running;
   std::optional<FailureOr<CompiledModule>> Made;
@@ -214,7 +226,8 @@ private:
 
 static Status codeError() { return makeError(StatusCode::Failed, "code generation failed"); }
 
-static Status writeWeights(ArtefactInputs &Inputs, CodeTask &Code, ArtefactWriter &Writer, Progress &Log) {
+static Status writeWeights(ArtefactInputs &Inputs, CodeTask &Code, ArtefactWriter &Writer,
+                           Progress &Log) {
   SmallVector<WeightOp> Weights = getUsedWeights(Inputs.Module);
   std::vector<TensorDeclaration> Declarations;
   int64_t Total = 0;
@@ -230,20 +243,22 @@ static Status writeWeights(ArtefactInputs &Inputs, CodeTask &Code, ArtefactWrite
   for (auto [Index, Weight] : llvm::enumerate(Weights)) {
     if (Code.hasFailed())
       return codeError();
-    auto Sink = [&, Index = Index, Name = Weight.getSymName()](int64_t Offset, ArrayRef<char> Bytes) {
+    auto Sink = [&, Index = Index, Name = Weight.getSymName()](int64_t Offset,
+                                                               ArrayRef<char> Bytes) {
       Log.update(Name, Done += Bytes.size(), Total);
       return Writer.writeWeight(Index, Offset, Bytes.data(), Bytes.size());
     };
     auto Layout = cast<qkernel::WeightLayoutInterface>(*Weight.getLayout());
     unsigned Threads = Code.isRunning() ? Inputs.Threads - 1 : Inputs.Threads;
-    if (Status Error = packWeight(Weight, Layout, Schemes, Inputs.Sources, Threads, Sink); !Error.ok())
+    if (Status Error = packWeight(Weight, Layout, Schemes, Inputs.Sources, Threads, Sink);
+        !Error.ok())
       return Error;
   }
   return Status();
 }
 
-Result<int64_t> qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Path, FolderWriter::Existing Policy,
-                                    Progress &Log) {
+Result<int64_t> qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Path,
+                                    FolderWriter::Existing Policy, Progress &Log) {
   auto Writer = ArtefactWriter::create(Path, Policy);
   if (!Writer)
     return Writer.status();
@@ -266,7 +281,8 @@ Result<int64_t> qopt::writeArtefact(ArtefactInputs Inputs, const std::string &Pa
   artefact::Verification Verification =
       makeVerification(Inputs.Module, Inputs.TheTarget, Inputs.Program, Inputs.Sources);
   Verification.WeightsHash = formatHash(*WeightsHash);
-  if (Status Error = Writer->addFile(artefact::VerifyFile, printVerification(Verification)); !Error.ok())
+  if (Status Error = Writer->addFile(artefact::VerifyFile, printVerification(Verification));
+      !Error.ok())
     return Error;
   if (Status Error = Writer->commit(Inputs.Program, std::move(Inputs.Manifest)); !Error.ok())
     return Error;

@@ -30,10 +30,10 @@ llvm::SmallVector<WeightOp> getUsedWeights(mlir::ModuleOp Module);
 mlir::FailureOr<artefact::Manifest> makeManifest(mlir::ModuleOp Module, const Target &Target,
                                                  const artefact::Program &Program);
 
-/// Compiles the kernels and packs the weights while writing them, both at once where there are threads for it; the folder
-/// appears only when all of it is there. Returns the bytes of code.
-Result<int64_t> writeArtefact(ArtefactInputs Inputs, const std::string &Path, FolderWriter::Existing Policy,
-                              Progress &Log);
+/// Compiles the kernels and packs the weights while writing them, both at once where there are
+/// threads for it; the folder appears only when all of it is there. Returns the bytes of code.
+Result<int64_t> writeArtefact(ArtefactInputs Inputs, const std::string &Path,
+                              FolderWriter::Existing Policy, Progress &Log);
 
 } // namespace qopt
 

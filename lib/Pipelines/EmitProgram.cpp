@@ -61,7 +61,8 @@ FailureOr<func::FuncOp> qopt::findEntry(ModuleOp Module) {
     if (Function.isExternal())
       continue;
     if (Entry)
-      return Function.emitError() << "a program has one function, but '" << Entry.getSymName() << "' is another";
+      return Function.emitError() << "a program has one function, but '" << Entry.getSymName()
+                                  << "' is another";
     Entry = Function;
   }
   if (!Entry)
@@ -86,7 +87,8 @@ namespace {
 /// Builds the table; buffers are numbered in the order in which they are first seen.
 class ProgramEmitter {
 public:
-  ProgramEmitter(ModuleOp Module, func::FuncOp Entry, const Target &Target, const KernelPlans &Plans, DimAnalysis Dims)
+  ProgramEmitter(ModuleOp Module, func::FuncOp Entry, const Target &Target,
+                 const KernelPlans &Plans, DimAnalysis Dims)
       : Module(Module), Entry(Entry), TheTarget(Target), Plans(Plans), Dims(std::move(Dims)) {}
 
   FailureOr<artefact::Program> emit();
@@ -172,8 +174,10 @@ std::optional<Interval> ProgramEmitter::indexRange(BlockArgument Argument) {
       auto Gather = dyn_cast<GatherOp>(User);
       if (!Gather || Gather.getIndices() != Kernel.getBody().getArgument(Use.getOperandNumber()))
         continue;
-      int64_t Rows = cast<RankedTensorType>(Gather.getTable().getType()).getDimSize(Gather.getAxis());
-      bool Decoder = Entry->hasAttr("qopt.kind") && cast<StringAttr>(Entry->getAttr("qopt.kind")) == "decoder";
+      int64_t Rows =
+          cast<RankedTensorType>(Gather.getTable().getType()).getDimSize(Gather.getAxis());
+      bool Decoder =
+          Entry->hasAttr("qopt.kind") && cast<StringAttr>(Entry->getAttr("qopt.kind")) == "decoder";
       if (Rows > 0 && (!Range || Rows - 1 < Range->Max))
         Range = Interval{Decoder ? 0 : -Rows, Rows - 1};
     }
@@ -197,8 +201,8 @@ void ProgramEmitter::addCache(BlockArgument Argument, StringRef Name) {
   auto Cache = cast<KVCacheType>(Argument.getType());
   auto [KeyBytes, ValueBytes] = TheTarget.getCacheRowBytes(Cache);
   SmallVector<int64_t, 2> Sides;
-  for (auto [Suffix, Bytes, Stored] :
-       {std::tuple(".key", KeyBytes, Cache.getKey()), std::tuple(".value", ValueBytes, Cache.getValue())}) {
+  for (auto [Suffix, Bytes, Stored] : {std::tuple(".key", KeyBytes, Cache.getKey()),
+                                       std::tuple(".value", ValueBytes, Cache.getValue())}) {
     artefact::Buffer Buffer;
     Buffer.Name = (Name + Suffix).str();
     Buffer.Kind = artefact::BufferKind::State;
@@ -228,8 +232,9 @@ LogicalResult ProgramEmitter::addOutputs() {
     auto Name = Entry.getResultAttrOfType<StringAttr>(I, QOptDialect::getNameAttrName());
     std::string Text = Name ? Name.str() : "output." + std::to_string(I);
     if (!Result.getDefiningOp<qkernel::LaunchOp>() || BuffersOf.count(Result))
-      return Return->emitOpError() << "result '" << Text << "' is an input, a weight or another result; "
-                                   << "a program must compute each of its results";
+      return Return->emitOpError()
+             << "result '" << Text << "' is an input, a weight or another result; "
+             << "a program must compute each of its results";
     artefact::Buffer Buffer;
     Buffer.Name = Text;
     Buffer.Kind = artefact::BufferKind::Output;
@@ -278,7 +283,8 @@ int64_t ProgramEmitter::rotaryBuffer(const RotaryTable &Table) {
 LogicalResult ProgramEmitter::addResults(qkernel::LaunchOp Launch) {
   if (!Launch.getArena())
     return Launch.emitOpError("has no place in the arena; run qopt-plan-memory");
-  auto Cache = llvm::find_if(Launch.getOperands(), [](Value V) { return isa<KVCacheType>(V.getType()); });
+  auto Cache =
+      llvm::find_if(Launch.getOperands(), [](Value V) { return isa<KVCacheType>(V.getType()); });
   for (auto [I, Result] : llvm::enumerate(Launch.getResults())) {
     if (isa<KVCacheType>(Result.getType())) {
       BuffersOf[Result] = BuffersOf.lookup(*Cache);
@@ -333,7 +339,8 @@ static FailureOr<int64_t> getScratchBytes(func::FuncOp Entry, const KernelPlans 
   for (const auto &Plan : Plans) {
     auto Bytes = evaluate(Plan.second.ScratchBytes, Maxima);
     if (!Bytes)
-      return Entry.emitError() << "the scratch memory of '" << Plan.first() << "' overflows for the largest request";
+      return Entry.emitError() << "the scratch memory of '" << Plan.first()
+                               << "' overflows for the largest request";
     Largest = std::max(Largest, *Bytes);
   }
   return int64_t(llvm::alignTo(Largest, artefact::Alignment));
@@ -357,7 +364,8 @@ FailureOr<artefact::Program> ProgramEmitter::emit() {
   return std::move(Program);
 }
 
-FailureOr<artefact::Program> qopt::emitProgram(ModuleOp Module, const Target &Target, const KernelPlans &Plans) {
+FailureOr<artefact::Program> qopt::emitProgram(ModuleOp Module, const Target &Target,
+                                               const KernelPlans &Plans) {
   auto Entry = findEntry(Module);
   if (failed(Entry))
     return failure();
@@ -370,5 +378,6 @@ FailureOr<artefact::Program> qopt::emitProgram(ModuleOp Module, const Target &Ta
 void qopt::addVariants(artefact::Program &Program, const CompiledModule &Code) {
   for (artefact::Kernel &Kernel : Program.Kernels)
     for (const KernelVariant &Variant : Code.Variants.lookup(Kernel.Name))
-      Kernel.Variants.push_back({Variant.Isa, Variant.Symbol, Variant.Threads, Variant.SharedBytes});
+      Kernel.Variants.push_back(
+          {Variant.Isa, Variant.Symbol, Variant.Threads, Variant.SharedBytes});
 }

@@ -19,7 +19,8 @@ mlir::FailureOr<mlir::func::FuncOp> findEntry(mlir::ModuleOp Module);
 mlir::FailureOr<KernelPlans> planKernels(mlir::ModuleOp Module, const Target &Target);
 
 /// The launch table of the entry function. Its kernels have no versions yet.
-mlir::FailureOr<artefact::Program> emitProgram(mlir::ModuleOp Module, const Target &Target, const KernelPlans &Plans);
+mlir::FailureOr<artefact::Program> emitProgram(mlir::ModuleOp Module, const Target &Target,
+                                               const KernelPlans &Plans);
 
 /// Notes the versions that were compiled of each kernel.
 void addVariants(artefact::Program &Program, const CompiledModule &Code);

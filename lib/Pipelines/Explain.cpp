@@ -20,9 +20,11 @@ static std::string describe(const artefact::WeightRecord &Weight) {
 static void explainWeights(llvm::raw_ostream &Stream, const artefact::Manifest &Manifest) {
   Stream << "weights:\n";
   for (const artefact::WeightRecord &Weight : Manifest.Weights) {
-    std::string Shape = llvm::join(llvm::map_range(Weight.Shape, [](int64_t Size) { return std::to_string(Size); }), "x");
-    Stream << llvm::formatv("  {0,-28} {1,-14} {2,-28} {3,12} bytes  {4}{5}\n", Weight.Name, Shape, describe(Weight),
-                            Weight.Bytes, Weight.Scheme.empty() ? "" : Weight.Scheme + ", ", Weight.Reason);
+    std::string Shape = llvm::join(
+        llvm::map_range(Weight.Shape, [](int64_t Size) { return std::to_string(Size); }), "x");
+    Stream << llvm::formatv("  {0,-28} {1,-14} {2,-28} {3,12} bytes  {4}{5}\n", Weight.Name, Shape,
+                            describe(Weight), Weight.Bytes,
+                            Weight.Scheme.empty() ? "" : Weight.Scheme + ", ", Weight.Reason);
   }
   if (Manifest.Kv)
     Stream << "kv cache: keys " << Manifest.Kv->Key << ", values " << Manifest.Kv->Value << ", "
@@ -36,9 +38,9 @@ static std::string listOperations(qkernel::KernelOp Kernel) {
     ++Counts[Op.getName().stripDialect()];
   return llvm::join(llvm::map_range(Counts,
                                     [](auto &Entry) {
-                                      return Entry.second == 1
-                                                 ? Entry.first.str()
-                                                 : std::to_string(Entry.second) + " " + Entry.first.str();
+                                      return Entry.second == 1 ? Entry.first.str()
+                                                               : std::to_string(Entry.second) +
+                                                                     " " + Entry.first.str();
                                     }),
                     ", ");
 }
@@ -55,7 +57,8 @@ static std::string computeType(qkernel::KernelOp Kernel) {
   return Text;
 }
 
-/// What the file permits for the inputs of a kernel's contractions, which nothing uses without being asked.
+/// What the file permits for the inputs of a kernel's contractions, which nothing uses without
+/// being asked.
 static std::string describePermission(qkernel::KernelOp Kernel) {
   static constexpr StringRef Meaning[] = {"f32", "f16", "bf16", "8 bits"};
   std::optional<int64_t> Level;
@@ -63,7 +66,9 @@ static std::string describePermission(qkernel::KernelOp Kernel) {
     if (auto Each = Linear.getAccuracyLevel())
       Level = std::min<int64_t>(Level.value_or(*Each), *Each);
   });
-  return Level ? llvm::formatv("; the file permits inputs in {0} (accuracy_level {1}), not used", Meaning[*Level - 1], *Level).str()
+  return Level ? llvm::formatv("; the file permits inputs in {0} (accuracy_level {1}), not used",
+                               Meaning[*Level - 1], *Level)
+                     .str()
                : std::string();
 }
 
@@ -76,12 +81,16 @@ std::string qopt::explainProgram(ModuleOp Module, const artefact::Manifest &Mani
   Module.walk([&](qkernel::LaunchOp Launch) {
     auto Kernel = Module.lookupSymbol<qkernel::KernelOp>(Launch.getKernel());
     std::string Operations = listOperations(Kernel);
-    Stream << llvm::formatv("  {0,-28} {1,-16} {2,-24} compute {3,-5} {4}{5}\n", Launch.getLabel(), Launch.getKernel(),
-                            Kernel.getLowering().value_or("-"), computeType(Kernel), Operations, describePermission(Kernel));
-    if (Kernel.getKind() == "generic" || Kernel.getKind() == "elementwise" || Kernel.getKind() == "norm")
-      Alone.push_back(llvm::formatv("  {0}: {1}: no rule joins it with a neighbour, or another reader needs its result\n",
-                                    Launch.getLabel(), Operations)
-                          .str());
+    Stream << llvm::formatv("  {0,-28} {1,-16} {2,-24} compute {3,-5} {4}{5}\n", Launch.getLabel(),
+                            Launch.getKernel(), Kernel.getLowering().value_or("-"),
+                            computeType(Kernel), Operations, describePermission(Kernel));
+    if (Kernel.getKind() == "generic" || Kernel.getKind() == "elementwise" ||
+        Kernel.getKind() == "norm")
+      Alone.push_back(
+          llvm::formatv(
+              "  {0}: {1}: no rule joins it with a neighbour, or another reader needs its result\n",
+              Launch.getLabel(), Operations)
+              .str());
   });
   Stream << (Alone.empty() ? "every operation runs in a fused kernel\n" : "not fused:\n");
   for (const std::string &Line : Alone)

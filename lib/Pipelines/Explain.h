@@ -8,8 +8,8 @@
 
 namespace qopt {
 
-/// The text of --explain: each tensor's precision, bytes and reason; each launch with its kernel, lowering, compute type and the
-/// operations that it holds; each operation that stayed alone.
+/// The text of --explain: each tensor's precision, bytes and reason; each launch with its kernel,
+/// lowering, compute type and the operations that it holds; each operation that stayed alone.
 std::string explainProgram(mlir::ModuleOp Module, const artefact::Manifest &Manifest);
 
 } // namespace qopt

@@ -38,7 +38,8 @@ static void addWeight(WeightOp Weight, Sum &Codes, Sum &Scales, Sum &Others) {
   Scales.add(Parameters);
 }
 
-std::optional<Footprint> qopt::measureFootprint(ArrayRef<WeightOp> Weights, const artefact::Program &Program,
+std::optional<Footprint> qopt::measureFootprint(ArrayRef<WeightOp> Weights,
+                                                const artefact::Program &Program,
                                                 const artefact::Manifest &Manifest) {
   Sum Codes, Scales, Others, Caches, Tables, Total;
   for (WeightOp Weight : Weights)
@@ -61,6 +62,6 @@ std::optional<Footprint> qopt::measureFootprint(ArrayRef<WeightOp> Weights, cons
   // The parts are smaller than their sum, but for the weights, which the file holds.
   if (!Total.get() || !Codes.get() || !Scales.get() || !Others.get())
     return std::nullopt;
-  return Footprint{*Codes.get(), *Scales.get(),      *Others.get(),        *File,
+  return Footprint{*Codes.get(),  *Scales.get(), *Others.get(),      *File,
                    *Caches.get(), *Tables.get(), Program.ArenaBytes, Program.ScratchBytes};
 }

@@ -95,9 +95,11 @@ static void addKernelPasses(OpPassManager &Passes, const LevelOptions &Options) 
   Passes.addNestedPass<func::FuncOp>(createPlanMemory());
 }
 
-static LogicalResult addInserted(OpPassManager &Passes, Level Which, bool Before, ArrayRef<InsertedPass> Inserted) {
+static LogicalResult addInserted(OpPassManager &Passes, Level Which, bool Before,
+                                 ArrayRef<InsertedPass> Inserted) {
   for (const InsertedPass &Each : Inserted)
-    if (Each.Where == Which && Each.Before == Before && failed(parsePassPipeline(Each.Pipeline, Passes)))
+    if (Each.Where == Which && Each.Before == Before &&
+        failed(parsePassPipeline(Each.Pipeline, Passes)))
       return failure();
   return success();
 }
@@ -168,11 +170,11 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
 
 void qopt::registerLevelPipelines() {
   auto Register = [](Level Which, StringRef Name, StringRef Description) {
-    PassPipelineRegistration<PipelineOptions>(Name, Description,
-                                              [Which](OpPassManager &Passes, const PipelineOptions &Options) {
-                                                // Without inserted passes nothing can fail.
-                                                (void)buildLevel(Passes, Which, Options.get(), {});
-                                              });
+    PassPipelineRegistration<PipelineOptions>(
+        Name, Description, [Which](OpPassManager &Passes, const PipelineOptions &Options) {
+          // Without inserted passes nothing can fail.
+          (void)buildLevel(Passes, Which, Options.get(), {});
+        });
   };
   Register(Level::Model, "qopt-to-model", "from what the importer made to the model level");
   Register(Level::Quantized, "qopt-to-quantized", "from the model level to the quantized level");

@@ -28,7 +28,8 @@ private:
 
 class Reproducer : public ReproducerStream {
 public:
-  Reproducer(std::string Path, int Descriptor) : Path(std::move(Path)), Stream(Descriptor, /*shouldClose=*/true) {}
+  Reproducer(std::string Path, int Descriptor)
+      : Path(std::move(Path)), Stream(Descriptor, /*shouldClose=*/true) {}
   StringRef description() override { return Path; }
   llvm::raw_ostream &os() override { return Stream; }
 
@@ -40,9 +41,11 @@ private:
 } // namespace
 
 PassGuard::PassGuard(PassManager &Passes, const std::string &Name)
-    : Context(Passes.getContext()), WasThreaded(Context->isMultithreadingEnabled()), Shared(std::make_shared<State>()),
-      Silence(Context, [](Diagnostic &Diag) {
-        return success(StringRef(Diag.str()).starts_with("Failures have been detected while processing an MLIR pass"));
+    : Context(Passes.getContext()), WasThreaded(Context->isMultithreadingEnabled()),
+      Shared(std::make_shared<State>()), Silence(Context, [](Diagnostic &Diag) {
+        return success(
+            StringRef(Diag.str())
+                .starts_with("Failures have been detected while processing an MLIR pass"));
       }) {
   Context->disableMultithreading();
   Passes.addInstrumentation(std::make_unique<FailureWatch>(Shared));
@@ -50,7 +53,8 @@ PassGuard::PassGuard(PassManager &Passes, const std::string &Name)
       [Shared = Shared, Name](std::string &Error) -> std::unique_ptr<ReproducerStream> {
         int Descriptor;
         SmallString<128> Path;
-        if (std::error_code Code = llvm::sys::fs::createTemporaryFile("qopt-" + Name, "mlir", Descriptor, Path)) {
+        if (std::error_code Code =
+                llvm::sys::fs::createTemporaryFile("qopt-" + Name, "mlir", Descriptor, Path)) {
           Error = "no reproducer: " + Code.message();
           return nullptr;
         }
@@ -75,5 +79,7 @@ bool PassGuard::sawCrash() const { return !Shared->SawFailure; }
 
 std::string PassGuard::describe() const {
   std::string Text = sawCrash() ? ": a pass crashed, which is a bug of the compiler" : "";
-  return Shared->File.empty() ? Text : Text + "; reproducer for qopt-opt --run-reproducer: " + Shared->File;
+  return Shared->File.empty()
+             ? Text
+             : Text + "; reproducer for qopt-opt --run-reproducer: " + Shared->File;
 }

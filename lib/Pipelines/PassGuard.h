@@ -10,9 +10,10 @@
 
 namespace qopt {
 
-/// Makes a pass manager survive a crash of a pass, and write a reproducer for the pass that failed or crashed: the module
-/// as the pass got it, in a file of the system's temporary folder that `qopt-opt --run-reproducer` runs. While the guard
-/// lives the context has one thread, so that the reproducer holds the one pass.
+/// Makes a pass manager survive a crash of a pass, and write a reproducer for the pass that failed
+/// or crashed: the module as the pass got it, in a file of the system's temporary folder that
+/// `qopt-opt --run-reproducer` runs. While the guard lives the context has one thread, so that the
+/// reproducer holds the one pass.
 class PassGuard {
 public:
   /// `Name` is part of the file's name.

@@ -5,8 +5,8 @@
 #include "qopt/Passes/Graph.h"
 #include "qopt/Passes/Precision.h"
 #include "qopt/Passes/Verify.h"
-#include "qopt/Pipelines/Raise.h"
 #include "qopt/Pipelines/Levels.h"
+#include "qopt/Pipelines/Raise.h"
 #include "qopt/Targets/CPU.h"
 #include "qopt/Targets/NVPTX.h"
 

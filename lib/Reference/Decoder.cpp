@@ -119,7 +119,8 @@ static double requantize(std::optional<QuantizationAttr> By, double Value) {
     return Value;
   double Scale = By->getScale().getValueAsDouble();
   auto Float = cast<FloatType>(By->getScale().getType());
-  int64_t Code = quantizeNumber(Float, By->getCode(), double(float(Value)), Scale, By->getZeroPoint());
+  int64_t Code =
+      quantizeNumber(Float, By->getCode(), double(float(Value)), Scale, By->getZeroPoint());
   return double(float(double(Code - By->getZeroPoint()) * Scale));
 }
 
@@ -210,7 +211,8 @@ static LogicalResult evaluate(AttentionOp Op, Frame &Frame) {
       double Score = 0;
       for (int64_t C = 0; C < Size; ++C)
         Score += Query.getFloat({Row, Token, Head, C}) * Key.getFloat({Row, J, KeyHead, C});
-      Scores[J] = applyMask(Mask, {Row, Head, Token, J}, softcap(Scale * requantize(Op.getScores(), Score), Cap));
+      Scores[J] = applyMask(Mask, {Row, Head, Token, J},
+                            softcap(Scale * requantize(Op.getScores(), Score), Cap));
     }
     attend(Scores);
     requantize(Op.getProbabilities(), Scores);

@@ -125,7 +125,8 @@ static LogicalResult evaluate(CastOp Op, Frame &Frame) {
 //===- quantize, dequantize -------------------------------------------------------------------===//
 
 static LogicalResult evaluate(QuantizeOp Op, Frame &Frame) {
-  const ReferenceTensor &Input = Frame.getTensor(Op.getInput()), &Scale = Frame.getTensor(Op.getScale()),
+  const ReferenceTensor &Input = Frame.getTensor(Op.getInput()),
+                        &Scale = Frame.getTensor(Op.getScale()),
                         &ZeroPoint = Frame.getTensor(Op.getZeroPoint());
   auto ScaleTy = cast<FloatType>(Scale.getElementType());
   Type CodeTy = ZeroPoint.getElementType();
@@ -141,7 +142,8 @@ static LogicalResult evaluate(QuantizeOp Op, Frame &Frame) {
 }
 
 static LogicalResult evaluate(DequantizeOp Op, Frame &Frame) {
-  const ReferenceTensor &Input = Frame.getTensor(Op.getInput()), &Scale = Frame.getTensor(Op.getScale()),
+  const ReferenceTensor &Input = Frame.getTensor(Op.getInput()),
+                        &Scale = Frame.getTensor(Op.getScale()),
                         &ZeroPoint = Frame.getTensor(Op.getZeroPoint());
   ReferenceTensor Result(Input.getType().clone(Scale.getElementType()));
   forEachIndex(Input.getShape(), [&](ArrayRef<int64_t> Index, int64_t I) {

@@ -29,10 +29,13 @@ int64_t qopt::wrapToInteger(Type Ty, int64_t Value) {
   return FromZero ? int64_t(High >> Shift) : int64_t(High) >> Shift;
 }
 
-int64_t qopt::quantizeNumber(FloatType ScaleTy, IntegerType Code, double Value, double Scale, int64_t ZeroPoint) {
+int64_t qopt::quantizeNumber(FloatType ScaleTy, IntegerType Code, double Value, double Scale,
+                             int64_t ZeroPoint) {
   auto [Min, Max] = getCodeRange(Code);
   double Quotient = std::nearbyint(roundToFloat(ScaleTy, Value / Scale)) + double(ZeroPoint);
-  return std::isnan(Quotient) || Quotient >= double(Max) ? Max : Quotient <= double(Min) ? Min : int64_t(Quotient);
+  return std::isnan(Quotient) || Quotient >= double(Max) ? Max
+         : Quotient <= double(Min)                       ? Min
+                                                         : int64_t(Quotient);
 }
 
 double qopt::quantizeNumber(FloatType ScaleTy, FloatType Code, double Value, double Scale) {
@@ -153,7 +156,8 @@ double ReferenceTensor::getFloat(int64_t Offset) const {
   StoredTypeInterface Stored = getStoredElementType(Ty);
   int64_t Length = getRowLength(), Row = Offset / Length;
   int64_t Group = Stored.getGroupSize() ? Offset % Length / Stored.getGroupSize() : 0;
-  // A difference of integers is exact; one with a zero point that is none is rounded like every f32 difference.
+  // A difference of integers is exact; one with a zero point that is none is rounded like every f32
+  // difference.
   return double(float(readCode(Stored, Integers[Offset]) - getZeroPoint(Row, Group))) *
          getScale(Row, Group);
 }

@@ -148,7 +148,9 @@ qopt_status qopt_program_input(const qopt_program *program, int64_t index, qopt_
                                qopt_error **error) {
   return guarded(error, [&]() -> Status {
     Status S = checkPointers(program, info);
-    return S.ok() ? describeValue(*program->Shared, program->Shared->signature().Inputs, index, info) : S;
+    return S.ok()
+               ? describeValue(*program->Shared, program->Shared->signature().Inputs, index, info)
+               : S;
   });
 }
 
@@ -156,7 +158,9 @@ qopt_status qopt_program_output(const qopt_program *program, int64_t index, qopt
                                 qopt_error **error) {
   return guarded(error, [&]() -> Status {
     Status S = checkPointers(program, info);
-    return S.ok() ? describeValue(*program->Shared, program->Shared->signature().Outputs, index, info) : S;
+    return S.ok()
+               ? describeValue(*program->Shared, program->Shared->signature().Outputs, index, info)
+               : S;
   });
 }
 

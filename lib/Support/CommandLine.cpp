@@ -24,12 +24,14 @@ static std::string spellFlag(const cl::Option &Option) {
   return Flag;
 }
 
-void qopt::printHelp(llvm::raw_ostream &Stream, const ToolHelp &Help, llvm::ArrayRef<cl::OptionCategory *> Groups) {
+void qopt::printHelp(llvm::raw_ostream &Stream, const ToolHelp &Help,
+                     llvm::ArrayRef<cl::OptionCategory *> Groups) {
   Stream << Help.Summary << "\n\n" << Help.Examples;
   for (cl::OptionCategory *Group : Groups) {
     std::vector<cl::Option *> Options;
     for (const auto &Entry : cl::getRegisteredOptions())
-      if (llvm::is_contained(Entry.second->Categories, Group) && Entry.second->getOptionHiddenFlag() == cl::NotHidden)
+      if (llvm::is_contained(Entry.second->Categories, Group) &&
+          Entry.second->getOptionHiddenFlag() == cl::NotHidden)
         Options.push_back(Entry.second);
     llvm::sort(Options);
     Stream << "\n" << Group->getName() << ":\n";

@@ -40,7 +40,8 @@ std::string qopt::formatDiagnostic(const Diagnostic &Diag, StringRef ModelName) 
   Stream << severityName(Diag.getSeverity()) << ": ";
   LocationAttr Place = findPlace(Diag.getLocation());
   if (auto File = dyn_cast_or_null<FileLineColLoc>(Place)) {
-    Stream << File.getFilename().getValue() << ":" << File.getLine() << ":" << File.getColumn() << ": ";
+    Stream << File.getFilename().getValue() << ":" << File.getLine() << ":" << File.getColumn()
+           << ": ";
   } else if (!ModelName.empty()) {
     Stream << ModelName << ": ";
     // The importer's own messages begin with operator and name.
@@ -99,7 +100,8 @@ static llvm::json::Value textOrNull(StringRef Text) {
   return Text.empty() ? llvm::json::Value(nullptr) : llvm::json::Value(llvm::json::fixUTF8(Text));
 }
 
-/// The operator that was noted, or the one that a verifier's message begins with: "'qopt.linear' op ...".
+/// The operator that was noted, or the one that a verifier's message begins with: "'qopt.linear' op
+/// ...".
 static std::string findOperator(const Diagnostic &Diag, StringRef Message) {
   if (auto Noted = findNote<StringAttr>(Diag); Noted && !Noted.empty())
     return Noted.str();
@@ -121,7 +123,8 @@ llvm::json::Object qopt::toJson(const Diagnostic &Diag, StringRef ModelName) {
     Object["line"] = File.getLine();
   auto Category = findNote<IntegerAttr>(Diag);
   Object["code"] = Category ? llvm::json::Value(Category.getInt()) : llvm::json::Value(nullptr);
-  Object["category"] = Category ? llvm::json::Value(categoryName(StatusCode(Category.getInt()))) : llvm::json::Value(nullptr);
+  Object["category"] = Category ? llvm::json::Value(categoryName(StatusCode(Category.getInt())))
+                                : llvm::json::Value(nullptr);
   llvm::json::Array Notes;
   for (const Diagnostic &Note : Diag.getNotes())
     Notes.push_back(llvm::json::fixUTF8(Note.str()));

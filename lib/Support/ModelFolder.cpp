@@ -60,7 +60,8 @@ Result<std::vector<std::string>> splitPath(const std::string &Path) {
   return Parts;
 }
 
-/// Opens a file below a folder, one component at a time and following no link. On failure returns -1 and leaves errno.
+/// Opens a file below a folder, one component at a time and following no link. On failure returns
+/// -1 and leaves errno.
 int openBeneath(int Folder, const std::vector<std::string> &Parts) {
   int Current = Folder;
   for (size_t I = 0; I + 1 < Parts.size(); ++I) {
@@ -94,7 +95,8 @@ std::pair<std::string, std::string> splitFileName(const std::string &Path) {
 Result<std::string> findModel(const std::string &Folder) {
   DIR *Stream = opendir(Folder.c_str());
   if (!Stream)
-    return makeError(StatusCode::Failed, Folder, ": cannot read the folder: ", std::strerror(errno));
+    return makeError(StatusCode::Failed, Folder,
+                     ": cannot read the folder: ", std::strerror(errno));
   std::vector<std::string> Names;
   while (dirent *Entry = readdir(Stream)) {
     std::string Name = Entry->d_name;
@@ -146,7 +148,8 @@ Result<std::unique_ptr<ModelFolder>> ModelFolder::open(const std::string &Path) 
   Model->Logical = ::open(Folder.c_str(), FolderFlags);
   if (Model->Logical < 0)
     return makeError(StatusCode::Failed, Folder, ": cannot open: ", std::strerror(errno));
-  if (fstatat(Model->Logical, Name.c_str(), &Info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(Info.st_mode))
+  if (fstatat(Model->Logical, Name.c_str(), &Info, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISLNK(Info.st_mode))
     Model->Canonical = ::open(canonicalFolder(Full).c_str(), FolderFlags);
 
   // The model file is what the user named: a link there is the user's choice.
@@ -176,7 +179,8 @@ Status ModelFolder::openError(const std::string &Path) const {
                    "': cannot open: ", std::strerror(errno));
 }
 
-/// Where the logical name is a link or missing: the file beside the canonical model file that it stands for.
+/// Where the logical name is a link or missing: the file beside the canonical model file that it
+/// stands for.
 Result<int> ModelFolder::openBesideCanonical(const std::string &Relative) const {
   Result<std::vector<std::string>> Parts = splitPath(Relative);
   if (!Parts)

@@ -1,10 +1,10 @@
 // qopt-compile: turns an ONNX model into an artefact.
 #include "qopt/Analysis/Scheme.h"
 #include "qopt/Analysis/TargetRegistry.h"
+#include "qopt/Base/Interrupts.h"
 #include "qopt/Pipelines/Compile.h"
 #include "qopt/Pipelines/Plugins.h"
 #include "qopt/Pipelines/Register.h"
-#include "qopt/Base/Interrupts.h"
 #include "qopt/Support/CommandLine.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -23,44 +23,105 @@ namespace cl = llvm::cl;
 namespace {
 /// The flags of this tool alone: LLVM's own are forgotten before these are made.
 struct Flags {
-  cl::OptionCategory FormatOptions{"Format"}, SizeOptions{"Sizes"}, LevelFlags{"Levels and passes"}, OutputOptions{"Output"};
+  cl::OptionCategory FormatOptions{"Format"}, SizeOptions{"Sizes"}, LevelFlags{"Levels and passes"},
+      OutputOptions{"Output"};
   cl::opt<std::string> Model{cl::Positional, cl::desc("MODEL"), cl::cat(OutputOptions)};
   cl::opt<bool> F32{"f32", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> F16{"f16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
   cl::opt<bool> BF16{"bf16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
-  cl::opt<bool> W8A16{"w8a16", cl::desc("weights in 8 bits, one scale per channel; cache in f16"), cl::cat(FormatOptions)};
-  cl::opt<bool> W8A8{"w8a8", cl::desc("int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16"), cl::cat(FormatOptions)};
-  cl::opt<bool> FP8{"fp8", cl::desc("int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16"), cl::cat(FormatOptions)};
-  cl::opt<bool> W4A16{"w4a16", cl::desc("weights of the blocks in 4 bits, groups of 32; head and embedding in 8; cache in f16"), cl::cat(FormatOptions)};
-  cl::opt<std::string> GroupSize{"group-size", cl::desc("weights that share a scale: 32, 64, 128 or channel"), cl::value_desc("n"), cl::cat(FormatOptions)};
-  cl::opt<bool> Symmetric{"symmetric", cl::desc("codes without zero points (the default)"), cl::cat(FormatOptions)};
-  cl::opt<bool> Asymmetric{"asymmetric", cl::desc("a zero point for every group"), cl::cat(FormatOptions)};
-  cl::opt<bool> Requantize{"requantize", cl::desc("the format also replaces what the file holds quantized, which is kept otherwise"), cl::cat(FormatOptions)};
-  cl::opt<std::string> SchemeName{"scheme", cl::init("rtn"), cl::desc("what computes the codes (rtn)"), cl::value_desc("name"), cl::cat(FormatOptions)};
-  cl::opt<std::string> Head{"head", cl::desc("f32, f16, bf16, int8 or int4"), cl::value_desc("type"), cl::cat(FormatOptions)};
-  cl::opt<std::string> Embedding{"embedding", cl::desc("the same for the embedding; two types untie a tied table"), cl::value_desc("type"), cl::cat(FormatOptions)};
-  cl::opt<std::string> KV{"kv", cl::desc("f32, f16, bf16, int8 or fp8"), cl::value_desc("type"), cl::cat(FormatOptions)};
-  cl::opt<std::string> TargetName{"target", cl::init("cpu"), cl::desc("cpu, sm80, sm86, sm89, sm90, sm100 or sm120"), cl::value_desc("name"), cl::cat(FormatOptions)};
-  cl::opt<std::string> IO{"io", cl::desc("onnx: a decoder can be run with the file's own inputs and outputs too"), cl::value_desc("signature"), cl::cat(FormatOptions)};
-  cl::opt<int64_t> Context{"context", cl::init(0), cl::desc("most tokens per row (the model's limit, or 4096)"), cl::value_desc("n"), cl::cat(SizeOptions)};
-  cl::opt<int64_t> Batch{"batch", cl::init(1), cl::desc("most rows (1)"), cl::value_desc("n"), cl::cat(SizeOptions)};
-  cl::opt<int64_t> Chunk{"chunk", cl::init(0), cl::desc("most tokens of one prefill step (128)"), cl::value_desc("n"), cl::cat(SizeOptions)};
-  cl::opt<std::string> StopAfter{"stop-after", cl::desc("write the text of this level: model, quantized or kernels"), cl::value_desc("level"), cl::cat(LevelFlags)};
-  cl::opt<std::string> StartFrom{"start-from", cl::desc("MODEL is the text of this level"), cl::value_desc("level"), cl::cat(LevelFlags)};
-  cl::opt<std::string> Sources{"sources", cl::desc("folder or model that the weights of such a text lie in (its own folder)"), cl::value_desc("path"), cl::cat(LevelFlags)};
-  cl::opt<std::string> DumpLevels{"dump-levels", cl::desc("write the text of every level there"), cl::value_desc("folder"), cl::cat(LevelFlags)};
-  cl::list<std::string> InsertPass{"insert-pass", cl::desc("<before|after>:<level>:<pass>"), cl::value_desc("where"), cl::cat(LevelFlags)};
-  cl::list<std::string> PassPlugins{"load-pass-plugin", cl::desc("shared library with passes and lowerings"), cl::value_desc("file"), cl::cat(LevelFlags)};
-  cl::list<std::string> DialectPlugins{"load-dialect-plugin", cl::desc("shared library with dialects"), cl::value_desc("file"), cl::cat(LevelFlags)};
-  cl::opt<bool> NoFuse{"no-fuse", cl::desc("every operation is a kernel of its own"), cl::cat(LevelFlags)};
-  cl::opt<std::string> Output{"o", cl::desc("artefact (<model name>.qopt), or text with --stop-after"), cl::value_desc("path"), cl::cat(OutputOptions)};
-  cl::opt<std::string> Emit{"emit", cl::desc("ptx: GPU kernels as text only, without looking for ptxas"), cl::value_desc("form"), cl::cat(OutputOptions)};
+  cl::opt<bool> W8A16{"w8a16", cl::desc("weights in 8 bits, one scale per channel; cache in f16"),
+                      cl::cat(FormatOptions)};
+  cl::opt<bool> W8A8{
+      "w8a8",
+      cl::desc(
+          "int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16"),
+      cl::cat(FormatOptions)};
+  cl::opt<bool> FP8{
+      "fp8",
+      cl::desc(
+          "int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16"),
+      cl::cat(FormatOptions)};
+  cl::opt<bool> W4A16{
+      "w4a16",
+      cl::desc(
+          "weights of the blocks in 4 bits, groups of 32; head and embedding in 8; cache in f16"),
+      cl::cat(FormatOptions)};
+  cl::opt<std::string> GroupSize{"group-size",
+                                 cl::desc("weights that share a scale: 32, 64, 128 or channel"),
+                                 cl::value_desc("n"), cl::cat(FormatOptions)};
+  cl::opt<bool> Symmetric{"symmetric", cl::desc("codes without zero points (the default)"),
+                          cl::cat(FormatOptions)};
+  cl::opt<bool> Asymmetric{"asymmetric", cl::desc("a zero point for every group"),
+                           cl::cat(FormatOptions)};
+  cl::opt<bool> Requantize{
+      "requantize",
+      cl::desc("the format also replaces what the file holds quantized, which is kept otherwise"),
+      cl::cat(FormatOptions)};
+  cl::opt<std::string> SchemeName{"scheme", cl::init("rtn"),
+                                  cl::desc("what computes the codes (rtn)"), cl::value_desc("name"),
+                                  cl::cat(FormatOptions)};
+  cl::opt<std::string> Head{"head", cl::desc("f32, f16, bf16, int8 or int4"),
+                            cl::value_desc("type"), cl::cat(FormatOptions)};
+  cl::opt<std::string> Embedding{
+      "embedding", cl::desc("the same for the embedding; two types untie a tied table"),
+      cl::value_desc("type"), cl::cat(FormatOptions)};
+  cl::opt<std::string> KV{"kv", cl::desc("f32, f16, bf16, int8 or fp8"), cl::value_desc("type"),
+                          cl::cat(FormatOptions)};
+  cl::opt<std::string> TargetName{"target", cl::init("cpu"),
+                                  cl::desc("cpu, sm80, sm86, sm89, sm90, sm100 or sm120"),
+                                  cl::value_desc("name"), cl::cat(FormatOptions)};
+  cl::opt<std::string> IO{
+      "io", cl::desc("onnx: a decoder can be run with the file's own inputs and outputs too"),
+      cl::value_desc("signature"), cl::cat(FormatOptions)};
+  cl::opt<int64_t> Context{"context", cl::init(0),
+                           cl::desc("most tokens per row (the model's limit, or 4096)"),
+                           cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<int64_t> Batch{"batch", cl::init(1), cl::desc("most rows (1)"), cl::value_desc("n"),
+                         cl::cat(SizeOptions)};
+  cl::opt<int64_t> Chunk{"chunk", cl::init(0), cl::desc("most tokens of one prefill step (128)"),
+                         cl::value_desc("n"), cl::cat(SizeOptions)};
+  cl::opt<std::string> StopAfter{
+      "stop-after", cl::desc("write the text of this level: model, quantized or kernels"),
+      cl::value_desc("level"), cl::cat(LevelFlags)};
+  cl::opt<std::string> StartFrom{"start-from", cl::desc("MODEL is the text of this level"),
+                                 cl::value_desc("level"), cl::cat(LevelFlags)};
+  cl::opt<std::string> Sources{
+      "sources",
+      cl::desc("folder or model that the weights of such a text lie in (its own folder)"),
+      cl::value_desc("path"), cl::cat(LevelFlags)};
+  cl::opt<std::string> DumpLevels{"dump-levels", cl::desc("write the text of every level there"),
+                                  cl::value_desc("folder"), cl::cat(LevelFlags)};
+  cl::list<std::string> InsertPass{"insert-pass", cl::desc("<before|after>:<level>:<pass>"),
+                                   cl::value_desc("where"), cl::cat(LevelFlags)};
+  cl::list<std::string> PassPlugins{"load-pass-plugin",
+                                    cl::desc("shared library with passes and lowerings"),
+                                    cl::value_desc("file"), cl::cat(LevelFlags)};
+  cl::list<std::string> DialectPlugins{"load-dialect-plugin",
+                                       cl::desc("shared library with dialects"),
+                                       cl::value_desc("file"), cl::cat(LevelFlags)};
+  cl::opt<bool> NoFuse{"no-fuse", cl::desc("every operation is a kernel of its own"),
+                       cl::cat(LevelFlags)};
+  cl::opt<std::string> Output{"o",
+                              cl::desc("artefact (<model name>.qopt), or text with --stop-after"),
+                              cl::value_desc("path"), cl::cat(OutputOptions)};
+  cl::opt<std::string> Emit{"emit",
+                            cl::desc("ptx: GPU kernels as text only, without looking for ptxas"),
+                            cl::value_desc("form"), cl::cat(OutputOptions)};
   cl::opt<bool> Force{"force", cl::desc("replace what is there"), cl::cat(OutputOptions)};
-  cl::opt<bool> DryRun{"dry-run", cl::desc("print the bytes that it would take, from shapes alone; write nothing"), cl::cat(OutputOptions)};
-  cl::opt<bool> Explain{"explain", cl::desc("print each tensor's precision, each launch's kernel, and why"), cl::cat(OutputOptions)};
-  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"), cl::cat(OutputOptions)};
-  cl::opt<std::string> Json{"json", cl::desc("write a report; - is standard output"), cl::value_desc("file"), cl::cat(OutputOptions)};
-  cl::opt<std::string> Diagnostics{"diagnostics", cl::init("text"), cl::desc("errors and warnings as text, or as json: one object per line"), cl::value_desc("form"), cl::cat(OutputOptions)};
+  cl::opt<bool> DryRun{
+      "dry-run", cl::desc("print the bytes that it would take, from shapes alone; write nothing"),
+      cl::cat(OutputOptions)};
+  cl::opt<bool> Explain{"explain",
+                        cl::desc("print each tensor's precision, each launch's kernel, and why"),
+                        cl::cat(OutputOptions)};
+  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"),
+                            cl::cat(OutputOptions)};
+  cl::opt<std::string> Json{"json", cl::desc("write a report; - is standard output"),
+                            cl::value_desc("file"), cl::cat(OutputOptions)};
+  cl::opt<std::string> Diagnostics{
+      "diagnostics", cl::init("text"),
+      cl::desc("errors and warnings as text, or as json: one object per line"),
+      cl::value_desc("form"), cl::cat(OutputOptions)};
   cl::opt<bool> Quiet{"quiet", cl::desc("print errors only"), cl::cat(OutputOptions)};
 };
 } // namespace
@@ -70,15 +131,17 @@ static Flags &flags() {
   return Instance;
 }
 
-static const ToolHelp Help = {"qopt-compile: from an ONNX model to a quantized program; usage: qopt-compile MODEL [flags]",
-                              R"(  qopt-compile model.onnx --target=cpu --w4a16
+static const ToolHelp Help = {
+    "qopt-compile: from an ONNX model to a quantized program; usage: qopt-compile MODEL [flags]",
+    R"(  qopt-compile model.onnx --target=cpu --w4a16
   qopt-compile model.onnx --w8a16 --kv=f16 --context=2048 -o small.qopt
   qopt-compile model.onnx --w4a16 --stop-after=quantized -o model.mlir
 )"};
 
 /// Read once: linking resets every option of the process.
 static DiagnosticFormat diagnosticFormat() {
-  static const DiagnosticFormat Chosen = flags().Diagnostics == "json" ? DiagnosticFormat::Json : DiagnosticFormat::Text;
+  static const DiagnosticFormat Chosen =
+      flags().Diagnostics == "json" ? DiagnosticFormat::Json : DiagnosticFormat::Text;
   return Chosen;
 }
 
@@ -113,15 +176,18 @@ static Result<int64_t> parseGroup() {
     return int64_t(0);
   if (flags().GroupSize == "32" || flags().GroupSize == "64" || flags().GroupSize == "128")
     return int64_t(std::stoi(flags().GroupSize));
-  return makeError(StatusCode::Usage, "--group-size=", flags().GroupSize.getValue(), ": expected 32, 64, 128 or channel");
+  return makeError(StatusCode::Usage, "--group-size=", flags().GroupSize.getValue(),
+                   ": expected 32, 64, 128 or channel");
 }
 
-/// With a format flag the cache has 16 bits unless asked: the flag's own 16-bit type, f16 for integer weights.
+/// With a format flag the cache has 16 bits unless asked: the flag's own 16-bit type, f16 for
+/// integer weights.
 static std::string defaultKV(llvm::StringRef Format) {
   return Format.starts_with("i") || Format == "f8E4M3FN" ? "f16" : Format.str();
 }
 
-static Status checkChoice(const char *Flag, const std::string &Value, llvm::ArrayRef<const char *> Known) {
+static Status checkChoice(const char *Flag, const std::string &Value,
+                          llvm::ArrayRef<const char *> Known) {
   if (Value.empty() || llvm::is_contained(Known, Value))
     return Status();
   return makeError(StatusCode::Usage, Flag, "=", Value, ": expected ", llvm::join(Known, ", "));
@@ -141,15 +207,21 @@ static void fillLevels(LevelOptions &Levels, Mistakes &Wrong) {
   note(Wrong, Format.status());
   note(Wrong, Group.status());
   note(Wrong, checkChoice("--head", flags().Head, {"f32", "f16", "bf16", "int8", "int4"}));
-  note(Wrong, checkChoice("--embedding", flags().Embedding, {"f32", "f16", "bf16", "int8", "int4"}));
+  note(Wrong,
+       checkChoice("--embedding", flags().Embedding, {"f32", "f16", "bf16", "int8", "int4"}));
   note(Wrong, checkChoice("--kv", flags().KV, {"f32", "f16", "bf16", "int8", "fp8"}));
   note(Wrong, checkChoice("--io", flags().IO, {"onnx"}));
   if (!flags().IO.empty() && (flags().KV == "int8" || flags().KV == "fp8"))
-    note(Wrong, makeError(StatusCode::Usage, "--io=onnx hands a cache in and out as floats; choose --kv=f32, f16 or bf16, not ", flags().KV));
+    note(Wrong,
+         makeError(
+             StatusCode::Usage,
+             "--io=onnx hands a cache in and out as floats; choose --kv=f32, f16 or bf16, not ",
+             flags().KV));
   if (flags().Symmetric && flags().Asymmetric)
     note(Wrong, makeError(StatusCode::Usage, "choose one of --symmetric and --asymmetric"));
   if (flags().Context < 0 || flags().Batch < 1 || flags().Chunk < 0)
-    note(Wrong, makeError(StatusCode::Usage, "--context, --batch and --chunk take positive numbers"));
+    note(Wrong,
+         makeError(StatusCode::Usage, "--context, --batch and --chunk take positive numbers"));
   if (!Format || !Group)
     return;
   if (flags().Requantize && Format->empty())
@@ -215,14 +287,16 @@ static Request readRequest(Mistakes &Wrong) {
   Options.Emit = flags().Emit;
   Options.Force = flags().Force;
   Options.Quiet = flags().Quiet;
-  Options.Threads = flags().Threads ? flags().Threads : std::max(1u, std::thread::hardware_concurrency());
+  Options.Threads =
+      flags().Threads ? flags().Threads : std::max(1u, std::thread::hardware_concurrency());
   fillLevels(Options.Levels, Wrong);
   note(Wrong, fillLevel("--stop-after", flags().StopAfter, Options.StopAfter));
   note(Wrong, fillLevel("--start-from", flags().StartFrom, Options.StartFrom));
   note(Wrong, checkChoice("--diagnostics", flags().Diagnostics, {"text", "json"}));
   Options.Diagnostics = diagnosticFormat();
   if (Options.DryRun && (Options.StopAfter || !Options.DumpLevels.empty()))
-    note(Wrong, makeError(StatusCode::Usage, "--dry-run writes nothing: leave out --stop-after and --dump-levels"));
+    note(Wrong, makeError(StatusCode::Usage,
+                          "--dry-run writes nothing: leave out --stop-after and --dump-levels"));
   for (const std::string &Text : flags().InsertPass) {
     auto Inserted = parseInsertedPass(Text);
     note(Wrong, Inserted.status());
@@ -238,25 +312,26 @@ static Request readRequest(Mistakes &Wrong) {
 
 static Status writeJson(const std::string &Path, const CompileReport &Report, bool DryRun) {
   const Footprint &Bytes = Report.Bytes;
-  llvm::json::Object Object{{"output", DryRun ? llvm::json::Value(nullptr) : llvm::json::Value(Report.Output)},
-                            {"source_bytes", Report.SourceBytes},
-                            {"weight_bytes", Bytes.weights()},
-                            {"packed_code_bytes", Bytes.Codes},
-                            {"scale_bytes", Bytes.Scales},
-                            {"other_tensor_bytes", Bytes.Others},
-                            {"weights_file_bytes", Bytes.WeightsFile},
-                            {"context", Report.Context},
-                            {"batch", Report.Batch},
-                            {"kv_bytes_per_token", Report.KvBytesPerToken},
-                            {"kv_bytes", Bytes.Caches},
-                            {"table_bytes", Bytes.Tables},
-                            {"arena_bytes", Bytes.Arena},
-                            {"scratch_bytes", Bytes.Scratch},
-                            {"code_bytes", Report.CodeBytes},
-                            {"code_bytes_estimated", DryRun},
-                            {"total_bytes", Bytes.memory() + Report.CodeBytes},
-                            {"absent_files", llvm::json::Array(Report.AbsentFiles)},
-                            {"seconds", Report.Seconds}};
+  llvm::json::Object Object{
+      {"output", DryRun ? llvm::json::Value(nullptr) : llvm::json::Value(Report.Output)},
+      {"source_bytes", Report.SourceBytes},
+      {"weight_bytes", Bytes.weights()},
+      {"packed_code_bytes", Bytes.Codes},
+      {"scale_bytes", Bytes.Scales},
+      {"other_tensor_bytes", Bytes.Others},
+      {"weights_file_bytes", Bytes.WeightsFile},
+      {"context", Report.Context},
+      {"batch", Report.Batch},
+      {"kv_bytes_per_token", Report.KvBytesPerToken},
+      {"kv_bytes", Bytes.Caches},
+      {"table_bytes", Bytes.Tables},
+      {"arena_bytes", Bytes.Arena},
+      {"scratch_bytes", Bytes.Scratch},
+      {"code_bytes", Report.CodeBytes},
+      {"code_bytes_estimated", DryRun},
+      {"total_bytes", Bytes.memory() + Report.CodeBytes},
+      {"absent_files", llvm::json::Array(Report.AbsentFiles)},
+      {"seconds", Report.Seconds}};
   std::error_code Error;
   llvm::ToolOutputFile File(Path, Error, llvm::sys::fs::OF_None);
   if (Error)
@@ -269,7 +344,8 @@ static Status writeJson(const std::string &Path, const CompileReport &Report, bo
 static void printBytes(llvm::StringRef Name, int64_t Bytes, const std::string &Note = "") {
   bool IsLarge = Bytes >= 1 << 30;
   double Short = double(Bytes) / double(IsLarge ? 1 << 30 : 1 << 20);
-  std::string Line = llvm::formatv("  {0,-20} {1,14} bytes {2,9:F2} {3}  {4}", Name, Bytes, Short, IsLarge ? "GiB" : "MiB", Note);
+  std::string Line = llvm::formatv("  {0,-20} {1,14} bytes {2,9:F2} {3}  {4}", Name, Bytes, Short,
+                                   IsLarge ? "GiB" : "MiB", Note);
   llvm::outs() << llvm::StringRef(Line).rtrim() << "\n";
 }
 
@@ -283,20 +359,28 @@ static void printFootprint(const CompileReport &Report) {
   printBytes("weights as a file", Bytes.WeightsFile, "the sum of these, with header and padding");
   if (Report.IsDecoder)
     printBytes("KV cache", Bytes.Caches,
-               llvm::formatv("{0} tokens x {1} rows x {2} bytes", Report.Context, Report.Batch, Report.KvBytesPerToken).str());
+               llvm::formatv("{0} tokens x {1} rows x {2} bytes", Report.Context, Report.Batch,
+                             Report.KvBytesPerToken)
+                   .str());
   printBytes("rotary tables", Bytes.Tables);
   printBytes("arena", Bytes.Arena, "intermediate results of the largest request");
   printBytes("scratch", Bytes.Scratch, "of each thread");
   printBytes("code", Report.CodeBytes, "an estimate");
-  printBytes("total", Bytes.memory() + Report.CodeBytes, "weights file, caches, tables, arena, code, scratch of one thread");
+  printBytes("total", Bytes.memory() + Report.CodeBytes,
+             "weights file, caches, tables, arena, code, scratch of one thread");
   for (const std::string &File : Report.AbsentFiles)
-    llvm::outs() << "note: " << File << " is absent, so equal tensors in it are not recognized: a tied table counts twice\n";
+    llvm::outs()
+        << "note: " << File
+        << " is absent, so equal tensors in it are not recognized: a tied table counts twice\n";
 }
 
-static void printClosing(const std::string &Model, bool StartsFromText, const CompileReport &Report) {
-  llvm::errs() << Report.Output << ": weights " << Report.SourceBytes << " -> " << Report.Bytes.weights() << " bytes";
+static void printClosing(const std::string &Model, bool StartsFromText,
+                         const CompileReport &Report) {
+  llvm::errs() << Report.Output << ": weights " << Report.SourceBytes << " -> "
+               << Report.Bytes.weights() << " bytes";
   if (Report.SourceBytes)
-    llvm::errs() << llvm::format(" (%.2f of the file)", double(Report.Bytes.weights()) / double(Report.SourceBytes));
+    llvm::errs() << llvm::format(" (%.2f of the file)",
+                                 double(Report.Bytes.weights()) / double(Report.SourceBytes));
   llvm::errs() << ", code " << Report.CodeBytes << " bytes\n";
   if (Report.Uncalibrated)
     llvm::errs() << "note: 4-bit codes were rounded without calibration; measure what that costs\n";
@@ -315,13 +399,17 @@ static Status checkNames(const CompileOptions &Options) {
   SchemeRegistry Schemes;
   registerAllSchemes(Schemes);
   if (!Schemes.find(Levels.Scheme))
-    return makeError(StatusCode::Usage, "--scheme=", Levels.Scheme, ": known is ", llvm::join(Schemes.getNames(), ", "));
+    return makeError(StatusCode::Usage, "--scheme=", Levels.Scheme, ": known is ",
+                     llvm::join(Schemes.getNames(), ", "));
   const Target *Chosen = TargetRegistry::get().find(Levels.Target);
   if (!Chosen)
-    return makeError(StatusCode::Unsupported, "--target=", Levels.Target, ": known is ", llvm::join(TargetRegistry::get().getNames(), ", "));
+    return makeError(StatusCode::Unsupported, "--target=", Levels.Target, ": known is ",
+                     llvm::join(TargetRegistry::get().getNames(), ", "));
   if (!Options.Emit.empty() && !llvm::is_contained(Chosen->getForms(), Options.Emit))
-    return makeError(StatusCode::Usage, "--emit=", Options.Emit, ": target ", Levels.Target, " knows ",
-                     Chosen->getForms().empty() ? "no other form of code than its own" : llvm::join(Chosen->getForms(), ", "));
+    return makeError(StatusCode::Usage, "--emit=", Options.Emit, ": target ", Levels.Target,
+                     " knows ",
+                     Chosen->getForms().empty() ? "no other form of code than its own"
+                                                : llvm::join(Chosen->getForms(), ", "));
   return Status();
 }
 
@@ -336,7 +424,9 @@ int main(int Argc, char **Argv) {
   llvm::InitLLVM Init(Argc, Argv);
   cl::ResetCommandLineParser();
   Flags &Known = flags();
-  auto Helped = parseCommandLine(Argc, Argv, Help, {&Known.FormatOptions, &Known.SizeOptions, &Known.LevelFlags, &Known.OutputOptions});
+  auto Helped = parseCommandLine(
+      Argc, Argv, Help,
+      {&Known.FormatOptions, &Known.SizeOptions, &Known.LevelFlags, &Known.OutputOptions});
   if (!Helped)
     return fail(Helped.status());
   if (*Helped)

@@ -22,7 +22,8 @@ FloatReference::~FloatReference() {
   keepWhenInterrupted(Temporary);
 }
 
-Status FloatReference::compile(const std::string &Path, const TokenWindows &Tokens, unsigned Threads) {
+Status FloatReference::compile(const std::string &Path, const TokenWindows &Tokens,
+                               unsigned Threads) {
   llvm::SmallString<128> Folder;
   if (std::error_code Error = llvm::sys::fs::createUniqueDirectory("qopt-eval", Folder))
     return makeError(StatusCode::Failed, "no temporary folder: ", Error.message());
@@ -55,8 +56,8 @@ Status FloatReference::compile(const std::string &Path, const TokenWindows &Toke
   return Status();
 }
 
-Result<std::unique_ptr<FloatReference>> FloatReference::open(const std::string &Path, const TokenWindows &Tokens,
-                                                             unsigned Threads) {
+Result<std::unique_ptr<FloatReference>>
+FloatReference::open(const std::string &Path, const TokenWindows &Tokens, unsigned Threads) {
   std::unique_ptr<FloatReference> Result(new FloatReference());
   if (llvm::sys::path::extension(Path) == ".npz") {
     auto Saved = openSavedSource(Path, Tokens);

@@ -6,10 +6,12 @@
 
 namespace qopt {
 
-/// An ONNX model, compiled in its own precision into a temporary artefact and run, or logits that were saved.
+/// An ONNX model, compiled in its own precision into a temporary artefact and run, or logits that
+/// were saved.
 class FloatReference {
 public:
-  static Result<std::unique_ptr<FloatReference>> open(const std::string &Path, const TokenWindows &Tokens, unsigned Threads);
+  static Result<std::unique_ptr<FloatReference>> open(const std::string &Path,
+                                                      const TokenWindows &Tokens, unsigned Threads);
   ~FloatReference();
 
   LogitSource &source() { return *Source; }

@@ -1,12 +1,12 @@
 // qopt-eval: memory and speed won, quality lost.
 #include "Reference.h"
 
+#include "qopt/Base/Interrupts.h"
 #include "qopt/Evaluate/Measure.h"
 #include "qopt/Evaluate/TensorErrors.h"
 #include "qopt/Runtime/Arrays.h"
 #include "qopt/Runtime/MemorySampler.h"
 #include "qopt/Runtime/Program.h"
-#include "qopt/Base/Interrupts.h"
 #include "qopt/Support/CommandLine.h"
 #include "qopt/Support/Progress.h"
 
@@ -24,17 +24,34 @@ namespace {
 struct Flags {
   cl::OptionCategory Quality{"Quality"}, Other{"Table and speed"};
   cl::list<std::string> Artefacts{cl::Positional, cl::desc("out.qopt ..."), cl::cat(Quality)};
-  cl::opt<std::string> Tokens{"tokens", cl::desc("token ids, int32 or int64: perplexity over windows that do not overlap"), cl::value_desc("t.npy"), cl::cat(Quality)};
-  cl::opt<std::string> Reference{"reference", cl::desc("float model.onnx, or an .npz of --save-reference: KL divergence, same top-1"), cl::value_desc("file"), cl::cat(Quality)};
-  cl::opt<int64_t> Window{"window", cl::init(256), cl::desc("tokens of a window (256)"), cl::value_desc("n"), cl::cat(Quality)};
-  cl::opt<int64_t> Limit{"limit", cl::init(0), cl::desc("tokens to use (all)"), cl::value_desc("n"), cl::cat(Quality)};
-  cl::opt<std::string> SaveReference{"save-reference", cl::desc("write the reference's logits"), cl::value_desc("f.npz"), cl::cat(Quality)};
-  cl::opt<std::string> Inputs{"inputs", cl::desc("inputs of a model that is no decoder"), cl::value_desc("in.npz"), cl::cat(Quality)};
-  cl::opt<std::string> Expect{"expect", cl::desc("its expected outputs: max and RMS error, cosine"), cl::value_desc("out.npz"), cl::cat(Quality)};
-  cl::opt<bool> Compare{"compare", cl::desc("print the table; loss is relative to its first line (the reference, if it is a model)"), cl::cat(Other)};
+  cl::opt<std::string> Tokens{
+      "tokens", cl::desc("token ids, int32 or int64: perplexity over windows that do not overlap"),
+      cl::value_desc("t.npy"), cl::cat(Quality)};
+  cl::opt<std::string> Reference{
+      "reference",
+      cl::desc("float model.onnx, or an .npz of --save-reference: KL divergence, same top-1"),
+      cl::value_desc("file"), cl::cat(Quality)};
+  cl::opt<int64_t> Window{"window", cl::init(256), cl::desc("tokens of a window (256)"),
+                          cl::value_desc("n"), cl::cat(Quality)};
+  cl::opt<int64_t> Limit{"limit", cl::init(0), cl::desc("tokens to use (all)"), cl::value_desc("n"),
+                         cl::cat(Quality)};
+  cl::opt<std::string> SaveReference{"save-reference", cl::desc("write the reference's logits"),
+                                     cl::value_desc("f.npz"), cl::cat(Quality)};
+  cl::opt<std::string> Inputs{"inputs", cl::desc("inputs of a model that is no decoder"),
+                              cl::value_desc("in.npz"), cl::cat(Quality)};
+  cl::opt<std::string> Expect{"expect", cl::desc("its expected outputs: max and RMS error, cosine"),
+                              cl::value_desc("out.npz"), cl::cat(Quality)};
+  cl::opt<bool> Compare{
+      "compare",
+      cl::desc(
+          "print the table; loss is relative to its first line (the reference, if it is a model)"),
+      cl::cat(Other)};
   cl::opt<bool> NoSpeed{"no-speed", cl::desc("leave speed and memory unmeasured"), cl::cat(Other)};
-  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"), cl::cat(Other)};
-  cl::opt<std::string> Json{"json", cl::desc("write a report; - is standard output, with nothing else"), cl::value_desc("file"), cl::cat(Other)};
+  cl::opt<unsigned> Threads{"threads", cl::init(0), cl::desc("threads (all)"), cl::value_desc("n"),
+                            cl::cat(Other)};
+  cl::opt<std::string> Json{"json",
+                            cl::desc("write a report; - is standard output, with nothing else"),
+                            cl::value_desc("file"), cl::cat(Other)};
   cl::opt<bool> Quiet{"quiet", cl::desc("no progress"), cl::cat(Other)};
 };
 } // namespace
@@ -44,7 +61,8 @@ static Flags &flags() {
   return Instance;
 }
 
-/// What was given, as plain values: linking the reference's code resets every option of the process.
+/// What was given, as plain values: linking the reference's code resets every option of the
+/// process.
 struct Request {
   std::vector<std::string> Artefacts;
   std::string Reference, Tokens, SaveReference, Inputs, Expect, Json;
@@ -71,8 +89,9 @@ static Request readRequest(Flags &Given) {
   return Result;
 }
 
-static const ToolHelp Help = {"qopt-eval: memory and speed won, quality lost; usage: qopt-eval out.qopt ... [flags]",
-                              R"(  qopt-eval out.qopt --tokens tokens.npy
+static const ToolHelp Help = {
+    "qopt-eval: memory and speed won, quality lost; usage: qopt-eval out.qopt ... [flags]",
+    R"(  qopt-eval out.qopt --tokens tokens.npy
   qopt-eval out.qopt --reference model.onnx --tokens tokens.npy --limit 4096 --json report.json
   qopt-eval --compare w8.qopt w4.qopt --reference model.onnx --tokens tokens.npy
   qopt-eval encoder.qopt --inputs in.npz --expect out.npz
@@ -90,11 +109,14 @@ static Result<std::shared_ptr<runtime::Program>> load(const std::string &Path, u
 }
 
 /// Everything about one decoder; `ReferenceSource` may be null.
-static Result<Measurement> measureDecoder(const Request &Given, const std::string &Name, std::shared_ptr<runtime::Program> Program,
-                                          LogitSource *ReferenceSource, const std::optional<TokenWindows> &Windows,
+static Result<Measurement> measureDecoder(const Request &Given, const std::string &Name,
+                                          std::shared_ptr<runtime::Program> Program,
+                                          LogitSource *ReferenceSource,
+                                          const std::optional<TokenWindows> &Windows,
                                           Progress &Log) {
   if (Program->manifest().Kind != artefact::ProgramKind::Decoder)
-    return makeError(StatusCode::Unsupported, "is no decoder; --inputs and --expect compare its outputs with given ones");
+    return makeError(StatusCode::Unsupported,
+                     "is no decoder; --inputs and --expect compare its outputs with given ones");
   Measurement Result;
   Result.Name = Name;
   Result.Batch = 1;
@@ -114,8 +136,9 @@ static Result<Measurement> measureDecoder(const Request &Given, const std::strin
     auto Source = openArtefactSource(Program, Windows->Window);
     if (!Source)
       return Source.status();
-    auto Quality = evaluateQuality(**Source, ReferenceSource, *Windows,
-                                   [&](int64_t Index) { Log.update(Name, Index + 1, Windows->count()); });
+    auto Quality = evaluateQuality(**Source, ReferenceSource, *Windows, [&](int64_t Index) {
+      Log.update(Name, Index + 1, Windows->count());
+    });
     if (!Quality)
       return Quality.status();
     Result.Quality = *Quality;
@@ -161,7 +184,9 @@ static Result<std::vector<Measurement>> measureAll(const Request &Given) {
       return Read.status();
     Windows = std::move(*Read);
   }
-  Progress Log(Given.Artefacts.size() + !Given.Reference.empty() + (Given.Compare && !Given.Reference.empty()), Given.Quiet);
+  Progress Log(Given.Artefacts.size() + !Given.Reference.empty() +
+                   (Given.Compare && !Given.Reference.empty()),
+               Given.Quiet);
   std::vector<Measurement> Lines;
   std::unique_ptr<FloatReference> Float;
   if (!Given.Reference.empty()) {
@@ -175,7 +200,8 @@ static Result<std::vector<Measurement>> measureAll(const Request &Given) {
         return Error;
     if (Given.Compare && Float->program()) {
       Log.phase("baseline");
-      auto Line = measureDecoder(Given, llvm::sys::path::filename(Given.Reference).str(), Float->program(), &Float->source(), Windows, Log);
+      auto Line = measureDecoder(Given, llvm::sys::path::filename(Given.Reference).str(),
+                                 Float->program(), &Float->source(), Windows, Log);
       if (!Line)
         return Line.status().within(Given.Reference);
       Lines.push_back(*Line);
@@ -186,7 +212,8 @@ static Result<std::vector<Measurement>> measureAll(const Request &Given) {
     auto Program = load(Path, Given.Threads);
     if (!Program)
       return Program.status();
-    auto Line = measureDecoder(Given, llvm::sys::path::filename(Path).str(), *Program, Float ? &Float->source() : nullptr, Windows, Log);
+    auto Line = measureDecoder(Given, llvm::sys::path::filename(Path).str(), *Program,
+                               Float ? &Float->source() : nullptr, Windows, Log);
     if (!Line)
       return Line.status().within(Path);
     Lines.push_back(*Line);
@@ -212,8 +239,10 @@ static Status compareOutputs(const Request &Given) {
   llvm::json::Object Report;
   for (const TensorError &Each : *Errors) {
     if (Given.Json != "-")
-      llvm::outs() << llvm::formatv("{0}: max error {1}, RMS error {2}, cosine {3}\n", Each.Name, Each.Max, Each.RMS, Each.Cosine);
-    Report[Each.Name] = llvm::json::Object{{"max_error", Each.Max}, {"rms_error", Each.RMS}, {"cosine", Each.Cosine}};
+      llvm::outs() << llvm::formatv("{0}: max error {1}, RMS error {2}, cosine {3}\n", Each.Name,
+                                    Each.Max, Each.RMS, Each.Cosine);
+    Report[Each.Name] = llvm::json::Object{
+        {"max_error", Each.Max}, {"rms_error", Each.RMS}, {"cosine", Each.Cosine}};
   }
   return Given.Json.empty() ? Status() : writeJson(Given.Json, std::move(Report));
 }
@@ -242,7 +271,8 @@ int main(int Argc, char **Argv) {
     llvm::json::Array All;
     for (const Measurement &Line : *Lines)
       All.push_back(toJson(Line));
-    Status Error = Given.Compare ? writeJson(Given.Json, std::move(All)) : writeJson(Given.Json, toJson(Lines->front()));
+    Status Error = Given.Compare ? writeJson(Given.Json, std::move(All))
+                                 : writeJson(Given.Json, toJson(Lines->front()));
     if (!Error.ok())
       return fail(Error);
   }

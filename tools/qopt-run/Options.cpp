@@ -62,8 +62,8 @@ static Result<std::vector<int64_t>> parseIds(const std::string &Text, const char
 
 namespace {
 struct Flags {
-  bool Generate = false, Info = false, Bench = false, Profile = false, Verify = false,
-       Help = false, Version = false;
+  bool Generate = false, Info = false, Bench = false, Profile = false, Verify = false, Help = false,
+       Version = false;
   std::vector<std::string> Prompts;
   std::string StopIds;
 };

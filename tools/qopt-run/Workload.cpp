@@ -1,7 +1,7 @@
 #include "Workload.h"
 
-#include "qopt/Runtime/Arrays.h"
 #include "qopt/Package/Npz.h"
+#include "qopt/Runtime/Arrays.h"
 #include "qopt/Runtime/Sampler.h"
 
 namespace qopt::run {

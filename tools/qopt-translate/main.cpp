@@ -15,10 +15,18 @@ namespace {
 struct Flags {
   cl::OptionCategory Options{"Options"};
   cl::opt<std::string> Input{cl::Positional, cl::desc("<model.onnx or folder>"), cl::cat(Options)};
-  cl::opt<bool> ImportONNX{"import-onnx", cl::desc("the input is an ONNX model or a folder that holds one"), cl::cat(Options)};
-  cl::opt<std::string> Output{"o", cl::init("-"), cl::desc("output file (- is standard output, the default)"), cl::value_desc("file"), cl::cat(Options)};
-  cl::opt<bool> EmitBytecode{"emit-bytecode", cl::desc("write MLIR bytecode, not text"), cl::cat(Options)};
-  cl::opt<bool> AllowMissingData{"allow-missing-data", cl::desc("import from shapes alone: external data may be absent, and hashes are 0"), cl::cat(Options)};
+  cl::opt<bool> ImportONNX{"import-onnx",
+                           cl::desc("the input is an ONNX model or a folder that holds one"),
+                           cl::cat(Options)};
+  cl::opt<std::string> Output{"o", cl::init("-"),
+                              cl::desc("output file (- is standard output, the default)"),
+                              cl::value_desc("file"), cl::cat(Options)};
+  cl::opt<bool> EmitBytecode{"emit-bytecode", cl::desc("write MLIR bytecode, not text"),
+                             cl::cat(Options)};
+  cl::opt<bool> AllowMissingData{
+      "allow-missing-data",
+      cl::desc("import from shapes alone: external data may be absent, and hashes are 0"),
+      cl::cat(Options)};
   cl::opt<bool> Quiet{"quiet", cl::desc("print errors only"), cl::cat(Options)};
 };
 } // namespace
@@ -28,13 +36,15 @@ static Flags &flags() {
   return Instance;
 }
 
-static const ToolHelp Help = {"qopt-translate: what an ONNX model says, in the operations of the qopt dialect, before any pass\n"
+static const ToolHelp Help = {"qopt-translate: what an ONNX model says, in the operations of the "
+                              "qopt dialect, before any pass\n"
                               "usage: qopt-translate --import-onnx MODEL [flags]",
                               R"(  qopt-translate --import-onnx model.onnx -o model.mlir
   qopt-translate --import-onnx model-folder/ --emit-bytecode -o model.mlirbc
   qopt-translate --import-onnx model.onnx | qopt-opt --qopt-raise
 )",
-                              "0 done, 1 cannot write, 2 wrong usage, 3 bad or unsafe input, 4 unsupported operator or type,\n"
+                              "0 done, 1 cannot write, 2 wrong usage, 3 bad or unsafe input, 4 "
+                              "unsupported operator or type,\n"
                               "            6 resource limit, 70 internal error"};
 
 static int fail(StatusCode Code, const Twine &Message) {

@@ -1,7 +1,7 @@
 //===- Scheme.h - how codes are computed ------------------------------------------------------===//
 //
-// A scheme turns rows of a weight into codes, scales and zero points of a stored type. Each scheme is one file of
-// lib/Schemes; nothing includes it. The registry is explicit.
+// A scheme turns rows of a weight into codes, scales and zero points of a stored type. Each scheme
+// is one file of lib/Schemes; nothing includes it. The registry is explicit.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_ANALYSIS_SCHEME_H
@@ -19,9 +19,10 @@ namespace qopt {
 /// group) groups, the last one perhaps shorter.
 struct QuantizedRows {
   int64_t Rows = 0, Columns = 0, Groups = 0;
-  std::vector<int16_t> Codes;      // [Rows][Columns]
-  std::vector<float> Scales;       // [Rows][Groups]
-  std::vector<float> ZeroPoints;   // [Rows][Groups], empty where the type has none; codes, or any floats
+  std::vector<int16_t> Codes; // [Rows][Columns]
+  std::vector<float> Scales;  // [Rows][Groups]
+  std::vector<float>
+      ZeroPoints; // [Rows][Groups], empty where the type has none; codes, or any floats
 
   /// Sets the shape for rows of a stored type and clears the contents.
   void reset(StoredTypeInterface Type, int64_t Rows, int64_t Columns);
@@ -33,10 +34,10 @@ class Scheme {
 public:
   virtual ~Scheme() = default;
   virtual llvm::StringRef getName() const = 0;
-  /// Quantizes `Rows` rows of `Columns` f32 values (row-major). Rows do not depend on each other, so a weight can be
-  /// streamed. Safe to call from several threads.
-  virtual void quantizeRows(StoredTypeInterface Type, const float *Values, int64_t Rows, int64_t Columns,
-                            QuantizedRows &Result) const = 0;
+  /// Quantizes `Rows` rows of `Columns` f32 values (row-major). Rows do not depend on each other,
+  /// so a weight can be streamed. Safe to call from several threads.
+  virtual void quantizeRows(StoredTypeInterface Type, const float *Values, int64_t Rows,
+                            int64_t Columns, QuantizedRows &Result) const = 0;
 };
 
 class SchemeRegistry {

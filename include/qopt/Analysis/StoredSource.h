@@ -1,7 +1,7 @@
 //===- StoredSource.h - codes, scales and zero points in a file -------------------------------===//
 //
-// Reads a #qopt.stored_source element by element: codes as they are, or the numbers that they mean. Elements have their
-// positions in the row-major tensor that the source reads as.
+// Reads a #qopt.stored_source element by element: codes as they are, or the numbers that they mean.
+// Elements have their positions in the row-major tensor that the source reads as.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_ANALYSIS_STOREDSOURCE_H
@@ -15,17 +15,21 @@
 
 namespace qopt {
 
-/// Gives the bytes of a source file by its name relative to the model's folder; they stay mapped while a reader lives.
+/// Gives the bytes of a source file by its name relative to the model's folder; they stay mapped
+/// while a reader lives.
 using SourceBytes = std::function<Result<llvm::ArrayRef<char>>(llvm::StringRef File)>;
 
-/// The bytes of a source. Errors: BadInput where it lies outside its file. `Weight` is for messages.
-Result<const char *> findSourceBytes(SourceAttr Source, llvm::StringRef Weight, const SourceBytes &Bytes);
+/// The bytes of a source. Errors: BadInput where it lies outside its file. `Weight` is for
+/// messages.
+Result<const char *> findSourceBytes(SourceAttr Source, llvm::StringRef Weight,
+                                     const SourceBytes &Bytes);
 
 /// Numbers of a source, or numbers that are written out.
 class NumberArray {
 public:
   NumberArray() = default;
-  static Result<NumberArray> open(mlir::Attribute Part, llvm::StringRef Weight, const SourceBytes &Bytes);
+  static Result<NumberArray> open(mlir::Attribute Part, llvm::StringRef Weight,
+                                  const SourceBytes &Bytes);
   mlir::Type getElement() const { return Element; }
   /// Elements of a row, padding included.
   int64_t getPitch() const { return Pitch; }
@@ -42,7 +46,8 @@ private:
 
 class StoredSource {
 public:
-  static Result<StoredSource> open(StoredSourceAttr Source, llvm::StringRef Weight, const SourceBytes &Bytes);
+  static Result<StoredSource> open(StoredSourceAttr Source, llvm::StringRef Weight,
+                                   const SourceBytes &Bytes);
 
   int64_t getCode(int64_t Position) const;
   /// Number of the block that an element lies in.

@@ -1,6 +1,7 @@
 //===- Target.h - what the compiler asks of a target ------------------------------------------===//
 //
-// The interface between the shared levels and a back end. Nothing above Targets/ knows more about a machine.
+// The interface between the shared levels and a back end. Nothing above Targets/ knows more about a
+// machine.
 //
 // A kernel's buffers, in the order in which a launch passes them:
 //   1. every operand of the launch: a tensor is one buffer; a !qopt.kv_cache is two (keys, values);
@@ -16,15 +17,16 @@
 
 namespace qopt {
 
-/// Cosines and sines that the runtime computes at load: f32 [positions][2][n], for each position the n cosines of
-/// position * frequency, then the n sines, all times `Scale`.
+/// Cosines and sines that the runtime computes at load: f32 [positions][2][n], for each position
+/// the n cosines of position * frequency, then the n sines, all times `Scale`.
 struct RotaryTable {
   llvm::SmallVector<float> InverseFrequencies;
   float Scale = 1.0f;
   /// Number of positions; 0 means as many as the program's context.
   int64_t Positions = 0;
   bool operator==(const RotaryTable &Other) const {
-    return InverseFrequencies == Other.InverseFrequencies && Scale == Other.Scale && Positions == Other.Positions;
+    return InverseFrequencies == Other.InverseFrequencies && Scale == Other.Scale &&
+           Positions == Other.Positions;
   }
 };
 
@@ -32,7 +34,8 @@ struct RotaryTable {
 struct KernelPlan {
   /// The lowering that took the kernel, as --explain names it.
   std::string Lowering;
-  /// Number of independent work items, over the program's symbols (in the order the kernel declares them).
+  /// Number of independent work items, over the program's symbols (in the order the kernel declares
+  /// them).
   mlir::AffineExpr Items;
   /// Bytes private to each worker, over the program's symbols.
   mlir::AffineExpr ScratchBytes;
@@ -60,17 +63,22 @@ public:
   virtual ~Target() = default;
   virtual llvm::StringRef getName() const = 0;
 
-  /// Layout of a weight that the given kernels (and argument numbers) read: one layout serves all of them.
+  /// Layout of a weight that the given kernels (and argument numbers) read: one layout serves all
+  /// of them.
   virtual qkernel::WeightLayoutInterface
-  chooseLayout(WeightOp Weight, llvm::ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const = 0;
+  chooseLayout(WeightOp Weight,
+               llvm::ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const = 0;
 
   /// Bytes of each side of a cache for one row of the batch; the capacity is known.
   virtual std::pair<int64_t, int64_t> getCacheRowBytes(KVCacheType Cache) const = 0;
 
   /// Where keys and values lie in their side of a row; the capacity is known.
-  virtual std::pair<artefact::CacheLayout, artefact::CacheLayout> getCacheLayout(KVCacheType Cache) const = 0;
-  /// Where the scales of a key and a value lie, counted in elements of their types; asked only of sides that have scales.
-  virtual std::pair<int64_t, int64_t> getCacheScale(KVCacheType Cache, int64_t Position, int64_t Head) const = 0;
+  virtual std::pair<artefact::CacheLayout, artefact::CacheLayout>
+  getCacheLayout(KVCacheType Cache) const = 0;
+  /// Where the scales of a key and a value lie, counted in elements of their types; asked only of
+  /// sides that have scales.
+  virtual std::pair<int64_t, int64_t> getCacheScale(KVCacheType Cache, int64_t Position,
+                                                    int64_t Head) const = 0;
 
   /// Chooses a lowering; a kernel that nobody matches is an error naming it.
   virtual mlir::FailureOr<KernelPlan> planKernel(qkernel::KernelOp Kernel) const = 0;
@@ -81,9 +89,10 @@ public:
   /// The forms of code that --emit can ask for instead of the usual one.
   virtual llvm::ArrayRef<llvm::StringLiteral> getForms() const { return {}; }
 
-  /// Compiles all kernels of the module, to one of `getForms()` or, where `Form` is empty, as usual. `Layouts` of
-  /// weights are on the kernels' arguments as `qkernel.layout`.
-  virtual mlir::FailureOr<CompiledModule> compile(mlir::ModuleOp Module, llvm::StringRef Form) const = 0;
+  /// Compiles all kernels of the module, to one of `getForms()` or, where `Form` is empty, as
+  /// usual. `Layouts` of weights are on the kernels' arguments as `qkernel.layout`.
+  virtual mlir::FailureOr<CompiledModule> compile(mlir::ModuleOp Module,
+                                                  llvm::StringRef Form) const = 0;
 };
 
 } // namespace qopt

@@ -1,6 +1,7 @@
 //===- TargetRegistry.h - targets by name -----------------------------------------------------===//
 //
-// Passes that ask a target something take its name as an option. Targets are registered explicitly by the pipelines.
+// Passes that ask a target something take its name as an option. Targets are registered explicitly
+// by the pipelines.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_ANALYSIS_TARGETREGISTRY_H

@@ -1,7 +1,8 @@
 //===- WeightPacker.h - the bytes of a weight in its layout -----------------------------------===//
 //
-// Reads a weight panel by panel, quantizes it where its type is stored, and hands out the bytes of its layout. Memory
-// stays near a few panels, whatever the weight's size. The layouts are described on their attributes.
+// Reads a weight panel by panel, quantizes it where its type is stored, and hands out the bytes of
+// its layout. Memory stays near a few panels, whatever the weight's size. The layouts are described
+// on their attributes.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_ANALYSIS_WEIGHTPACKER_H
@@ -13,20 +14,23 @@
 
 namespace qopt {
 
-/// Takes the bytes `[Offset, Offset + Bytes.size())` of the packed weight. Called by several threads, never twice for
-/// the same byte.
+/// Takes the bytes `[Offset, Offset + Bytes.size())` of the packed weight. Called by several
+/// threads, never twice for the same byte.
 using PackedSink = std::function<Status(int64_t Offset, llvm::ArrayRef<char> Bytes)>;
 
-/// Writes all bytes of a weight (`WeightLayoutInterface::getByteSize` of them) on up to `Threads` threads; the bytes do
-/// not depend on their number. Errors: BadInput for values that the stored type cannot hold (NaN or infinity), those of
-/// the reader and the sink; Unsupported for a layout that this packer does not know.
-Status packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout, const SchemeRegistry &Schemes,
-                  const SourceBytes &Sources, unsigned Threads, const PackedSink &Sink);
+/// Writes all bytes of a weight (`WeightLayoutInterface::getByteSize` of them) on up to `Threads`
+/// threads; the bytes do not depend on their number. Errors: BadInput for values that the stored
+/// type cannot hold (NaN or infinity), those of the reader and the sink; Unsupported for a layout
+/// that this packer does not know.
+Status packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
+                  const SchemeRegistry &Schemes, const SourceBytes &Sources, unsigned Threads,
+                  const PackedSink &Sink);
 
 /// Bytes of one panel of `PanelRows` rows, from `Rows` rows of f32 values; for tests of kernels.
-std::vector<char> packFloatPanel(mlir::Type Element, const float *Values, int64_t Rows, int64_t Columns,
-                                 int64_t PanelRows);
-std::vector<char> packCodePanel(StoredTypeInterface Type, const QuantizedRows &Rows, int64_t PanelRows);
+std::vector<char> packFloatPanel(mlir::Type Element, const float *Values, int64_t Rows,
+                                 int64_t Columns, int64_t PanelRows);
+std::vector<char> packCodePanel(StoredTypeInterface Type, const QuantizedRows &Rows,
+                                int64_t PanelRows);
 /// The same in words of four 8-bit codes.
 std::vector<char> packWordPanel(StoredTypeInterface Type, const QuantizedRows &Rows,
                                 int64_t PanelRows);

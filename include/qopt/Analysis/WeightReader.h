@@ -1,7 +1,8 @@
 //===- WeightReader.h - the values of a weight, row by row ------------------------------------===//
 //
-// A weight is a reference: sources (ranges of files) and steps (transpose, slice, reshape, cast, scale). The reader
-// evaluates them for as many rows as asked, reading mapped files and holding nothing but the rows.
+// A weight is a reference: sources (ranges of files) and steps (transpose, slice, reshape, cast,
+// scale). The reader evaluates them for as many rows as asked, reading mapped files and holding
+// nothing but the rows.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_ANALYSIS_WEIGHTREADER_H
@@ -21,9 +22,11 @@ public:
   int64_t getRows() const { return Rows; }
   int64_t getColumns() const { return Columns; }
 
-  /// Writes rows `First .. First + Count - 1` as f32 values, row-major, to `Out`. Safe to call from several threads.
+  /// Writes rows `First .. First + Count - 1` as f32 values, row-major, to `Out`. Safe to call from
+  /// several threads.
   void readRows(int64_t First, int64_t Count, float *Out) const;
-  /// The same rows as codes of the file, of a weight whose scheme is `file`. Safe to call from several threads.
+  /// The same rows as codes of the file, of a weight whose scheme is `file`. Safe to call from
+  /// several threads.
   void readCodes(int64_t First, int64_t Count, QuantizedRows &Out) const;
 
 private:
@@ -51,7 +54,8 @@ private:
 
   const Source &findSource(int64_t Position) const;
   int64_t positionOf(int64_t Row, int64_t Column) const;
-  void readGroup(int64_t Row, int64_t Begin, int64_t Size, int16_t *Codes, float &Scale, float *ZeroPoint) const;
+  void readGroup(int64_t Row, int64_t Begin, int64_t Size, int16_t *Codes, float &Scale,
+                 float *ZeroPoint) const;
   void applyStep(mlir::Attribute Step);
   void pushRowMajor(llvm::ArrayRef<int64_t> Shape);
   void loadRun(int64_t Position, int64_t Count, float *Out) const;

@@ -28,7 +28,8 @@ void measureSizes(const runtime::Program &Program, Measurement &Result);
 /// The keys that reports share.
 llvm::json::Object toJson(const Measurement &Measured);
 
-/// The table "memory and speed won, quality lost"; the first line is the baseline that the others are compared with.
+/// The table "memory and speed won, quality lost"; the first line is the baseline that the others
+/// are compared with.
 std::string printTable(llvm::ArrayRef<Measurement> Lines);
 
 } // namespace qopt

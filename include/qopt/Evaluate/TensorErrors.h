@@ -15,8 +15,9 @@ struct TensorError {
   double Max = 0, RMS = 0, Cosine = 0;
 };
 
-/// Compares every expected array with the output of its name, in f64. Errors: BadInput for an expected array that is no
-/// output or has another shape; Unsupported for arrays that hold no numbers.
+/// Compares every expected array with the output of its name, in f64. Errors: BadInput for an
+/// expected array that is no output or has another shape; Unsupported for arrays that hold no
+/// numbers.
 Result<std::vector<TensorError>> compareArrays(const NpzArrays &Outputs, const NpzArrays &Expected);
 
 } // namespace qopt

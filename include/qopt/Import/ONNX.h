@@ -44,8 +44,9 @@ namespace qopt {
 struct ImportOptions {
   /// Most nodes after local functions are inlined.
   uint64_t MaxNodes = 1000000;
-  /// For answers from shapes alone: absent external data is no error, and no weight is read as a whole (all have the hash
-  /// 0, and are compared only where they begin alike). Tables of absent rotary embeddings are taken to have the base 10000.
+  /// For answers from shapes alone: absent external data is no error, and no weight is read as a
+  /// whole (all have the hash 0, and are compared only where they begin alike). Tables of absent
+  /// rotary embeddings are taken to have the base 10000.
   bool ShapesOnly = false;
 };
 

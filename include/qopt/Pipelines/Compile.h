@@ -11,7 +11,8 @@ namespace qopt {
 struct CompileOptions {
   /// An ONNX file, a folder that holds one, or, with StartFrom, MLIR text of a level.
   std::string Model;
-  /// The artefact, or with StopAfter the text of a level; empty: `<model name>.qopt` (or .mlir) in the current folder.
+  /// The artefact, or with StopAfter the text of a level; empty: `<model name>.qopt` (or .mlir) in
+  /// the current folder.
   std::string Output;
   LevelOptions Levels;
   std::optional<Level> StartFrom, StopAfter;
@@ -38,7 +39,8 @@ struct CompileReport {
   Footprint Bytes;
   /// Of all kernels in all versions; of a dry run, which generates none, an estimate.
   int64_t CodeBytes = 0;
-  /// The most tokens of a row (0 for what is no decoder) and the most rows that memory is planned for.
+  /// The most tokens of a row (0 for what is no decoder) and the most rows that memory is planned
+  /// for.
   int64_t Context = 0, Batch = 0, KvBytesPerToken = 0;
   /// External files that a dry run did without.
   std::vector<std::string> AbsentFiles;

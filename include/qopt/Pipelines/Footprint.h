@@ -1,6 +1,7 @@
 //===- Footprint.h - the bytes that a program takes -------------------------------------------===//
 //
-// Read off the layouts, the launch table and the limits: from shapes alone, before any weight is read.
+// Read off the layouts, the launch table and the limits: from shapes alone, before any weight is
+// read.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_PIPELINES_FOOTPRINT_H
@@ -12,8 +13,8 @@
 namespace qopt {
 
 struct Footprint {
-  /// Of the weights in their layouts: codes, the scales and zero points that belong to them, and tensors that are not
-  /// stored as codes.
+  /// Of the weights in their layouts: codes, the scales and zero points that belong to them, and
+  /// tensors that are not stored as codes.
   int64_t Codes = 0, Scales = 0, Others = 0;
   /// weights.safetensors: the weights, its header and padding.
   int64_t WeightsFile = 0;
@@ -28,7 +29,8 @@ struct Footprint {
 };
 
 /// Nothing where a size does not fit 63 bits.
-std::optional<Footprint> measureFootprint(llvm::ArrayRef<WeightOp> Weights, const artefact::Program &Program,
+std::optional<Footprint> measureFootprint(llvm::ArrayRef<WeightOp> Weights,
+                                          const artefact::Program &Program,
                                           const artefact::Manifest &Manifest);
 
 } // namespace qopt

@@ -28,7 +28,8 @@ llvm::ArrayRef<Level> getAllLevels();
 struct LevelOptions {
   // model
   int64_t Context = 0, Batch = 1, Chunk = 0;
-  /// A decoder gets an entry with the file's own inputs and outputs beside its canonical one (--io=onnx).
+  /// A decoder gets an entry with the file's own inputs and outputs beside its canonical one
+  /// (--io=onnx).
   bool KeepSignature = false;
   // quantized; empty strings keep what the file says
   std::string Weights, Head, Embedding, KV, Scheme = "rtn", Reason;
@@ -46,8 +47,8 @@ struct LevelOptions {
   std::string print() const;
 };
 
-/// A pass that a user adds at a level: `before:kernels:my-pass` runs before the passes that lead to the level,
-/// `after:kernels:my-pass` after them. `Pass` is a textual pipeline on the module.
+/// A pass that a user adds at a level: `before:kernels:my-pass` runs before the passes that lead to
+/// the level, `after:kernels:my-pass` after them. `Pass` is a textual pipeline on the module.
 struct InsertedPass {
   bool Before = false;
   Level Where = Level::Model;
@@ -57,10 +58,10 @@ struct InsertedPass {
 /// Parses "before:<level>:<pass>". Errors: Usage, with what is known.
 Result<InsertedPass> parseInsertedPass(llvm::StringRef Text);
 
-/// Adds the passes that lead from the level before to `Which`, and the verifier of its boundary. The import of a file is
-/// not a pass: `Model` begins with what the importer made.
-mlir::LogicalResult buildLevel(mlir::OpPassManager &Passes, Level Which, const LevelOptions &Options,
-                               llvm::ArrayRef<InsertedPass> Inserted);
+/// Adds the passes that lead from the level before to `Which`, and the verifier of its boundary.
+/// The import of a file is not a pass: `Model` begins with what the importer made.
+mlir::LogicalResult buildLevel(mlir::OpPassManager &Passes, Level Which,
+                               const LevelOptions &Options, llvm::ArrayRef<InsertedPass> Inserted);
 
 /// Registers every level as a pipeline, "qopt-to-<level>", for qopt-opt.
 void registerLevelPipelines();

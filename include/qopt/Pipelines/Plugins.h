@@ -15,7 +15,8 @@ namespace qopt {
 /// Loads a library that MLIR knows as a dialect plugin. Errors: BadInput, with the loader's reason.
 Status loadDialectPlugin(const std::string &File, mlir::DialectRegistry &Registry);
 
-/// Loads a library that MLIR knows as a pass plugin; its registration function may register lowerings as well.
+/// Loads a library that MLIR knows as a pass plugin; its registration function may register
+/// lowerings as well.
 Status loadPassPlugin(const std::string &File);
 
 } // namespace qopt

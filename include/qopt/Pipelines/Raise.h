@@ -8,7 +8,8 @@ class OpPassManager;
 
 namespace qopt {
 
-/// Raises an imported module to the canonical form of the `model` level; see qopt-raise-kv-cache for `KeepSignature`.
+/// Raises an imported module to the canonical form of the `model` level; see qopt-raise-kv-cache
+/// for `KeepSignature`.
 void buildRaisingPipeline(mlir::OpPassManager &Manager, bool KeepSignature = false);
 
 /// Registers it as `--qopt-raise`.

@@ -38,7 +38,8 @@ double roundToFloat(mlir::FloatType Ty, double Value);
 int64_t wrapToInteger(mlir::Type Ty, int64_t Value);
 
 /// The code of a number: see qopt.quantize. The quotient is rounded to `ScaleTy`.
-int64_t quantizeNumber(mlir::FloatType ScaleTy, mlir::IntegerType Code, double Value, double Scale, int64_t ZeroPoint);
+int64_t quantizeNumber(mlir::FloatType ScaleTy, mlir::IntegerType Code, double Value, double Scale,
+                       int64_t ZeroPoint);
 /// The same for codes that are floats, which have no zero point.
 double quantizeNumber(mlir::FloatType ScaleTy, mlir::FloatType Code, double Value, double Scale);
 
@@ -55,9 +56,9 @@ public:
   static ReferenceTensor fromCodes(mlir::RankedTensorType Ty, llvm::ArrayRef<int64_t> Codes,
                                    llvm::ArrayRef<double> Scales,
                                    llvm::ArrayRef<double> ZeroPoints = {});
-  /// A matrix whose rows are asked of `Load` in blocks when they are first read, and then kept: of a
-  /// large table only what is looked at takes memory. `Load` gives rows [First, First + Count) as a
-  /// tensor of that many rows.
+  /// A matrix whose rows are asked of `Load` in blocks when they are first read, and then kept: of
+  /// a large table only what is looked at takes memory. `Load` gives rows [First, First + Count) as
+  /// a tensor of that many rows.
   using RowLoader = std::function<ReferenceTensor(int64_t First, int64_t Count)>;
   static ReferenceTensor fromRows(mlir::RankedTensorType Ty, int64_t BlockRows, RowLoader Load);
 

@@ -25,8 +25,9 @@ NpzArrays largestInputs(const Program &Program);
 Status makeOutputs(Session &Session, const std::vector<qopt_tensor> &Inputs,
                    std::vector<qopt_tensor> &Outputs, std::vector<std::vector<char>> &Storage);
 
-/// Runs a program once on named arrays and gives its outputs by name. A graph takes its inputs; a decoder takes integer
-/// `ids` [batch, tokens] and, if rows differ, `counts` [batch], and gives `logits` f32 [batch, tokens, vocabulary].
+/// Runs a program once on named arrays and gives its outputs by name. A graph takes its inputs; a
+/// decoder takes integer `ids` [batch, tokens] and, if rows differ, `counts` [batch], and gives
+/// `logits` f32 [batch, tokens, vocabulary].
 Result<NpzArrays> runArrays(const std::shared_ptr<Program> &Program, const NpzArrays &Given);
 
 } // namespace qopt::runtime

@@ -8,9 +8,9 @@
 
 namespace qopt::runtime {
 
-/// Inputs and outputs with shapes over symbols that the inputs' sizes decide. A graph's are those of
-/// its table. A decoder has them when it was compiled with the signature of its ONNX file: then the
-/// symbols are `batch`, `tokens` and `past`, in this order, and values stand as in the file.
+/// Inputs and outputs with shapes over symbols that the inputs' sizes decide. A graph's are those
+/// of its table. A decoder has them when it was compiled with the signature of its ONNX file: then
+/// the symbols are `batch`, `tokens` and `past`, in this order, and values stand as in the file.
 struct Signature {
   std::vector<artefact::Symbol> Symbols;
   std::vector<artefact::Buffer> Inputs, Outputs;

@@ -183,8 +183,9 @@ qopt_status qopt_session_fork(const qopt_session *session, qopt_session **copy, 
 
 /* The next two are for graphs, and for decoders with the signature of their file. Such a decoder's
  * session holds, after the call, the valid tokens of past and ids; what it held before is gone.
- * attention_mask must be 1 at valid tokens and 0 at padding, position_ids must count the valid tokens
- * of a row; anything else is refused (QOPT_BAD_INPUT). Logits and present of padding are zeros. */
+ * attention_mask must be 1 at valid tokens and 0 at padding, position_ids must count the valid
+ * tokens of a row; anything else is refused (QOPT_BAD_INPUT). Logits and present of padding are
+ * zeros. */
 /* Graph: fills type, rank, shape and bytes of each output for these inputs; data stays as it is. */
 qopt_status qopt_session_output_shapes(qopt_session *session, const qopt_tensor *inputs,
                                        int64_t input_count, qopt_tensor *outputs,

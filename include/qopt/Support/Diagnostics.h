@@ -2,7 +2,8 @@
 //
 //   error: model.onnx: node '/blk.3/attn/q': weight has 5 input channels, input has 3
 //
-// A location that names a node is printed as such; a place in a text file as file:line:column. Notes follow their error.
+// A location that names a node is printed as such; a place in a text file as file:line:column.
+// Notes follow their error.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_SUPPORT_DIAGNOSTICS_H
@@ -17,11 +18,12 @@
 
 namespace qopt {
 
-/// Lines for people, or one JSON object per line with the keys severity, code (the exit code of its category), category,
-/// file, node, operator, message and notes; what is not known is null.
+/// Lines for people, or one JSON object per line with the keys severity, code (the exit code of its
+/// category), category, file, node, operator, message and notes; what is not known is null.
 enum class DiagnosticFormat { Text, Json };
 
-/// Prints the diagnostics of a context on stderr while it lives. With `Quiet` only errors (and their notes) are printed.
+/// Prints the diagnostics of a context on stderr while it lives. With `Quiet` only errors (and
+/// their notes) are printed.
 class DiagnosticPrinter : public mlir::ScopedDiagnosticHandler {
 public:
   DiagnosticPrinter(mlir::MLIRContext *Context, std::string ModelName, bool Quiet,

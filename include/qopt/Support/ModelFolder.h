@@ -1,11 +1,13 @@
 //===- ModelFolder.h - the files of a model, and no others ------------------------------------===//
 //
-// A model is a file and the files beside it. Every file that a model names is found by descriptor, one component of
-// its path at a time, never by comparing strings: no absolute path, no "..", no symbolic link, regular files only.
+// A model is a file and the files beside it. Every file that a model names is found by descriptor,
+// one component of its path at a time, never by comparing strings: no absolute path, no "..", no
+// symbolic link, regular files only.
 //
-// One layout with links is allowed, that of model hubs: where the model file itself is a symbolic link, the data may
-// lie beside the file that the link leads to (the canonical model file), under the same name, or under the name that a
-// link beside the logical model file gives. Nothing outside these two folders is ever opened.
+// One layout with links is allowed, that of model hubs: where the model file itself is a symbolic
+// link, the data may lie beside the file that the link leads to (the canonical model file), under
+// the same name, or under the name that a link beside the logical model file gives. Nothing outside
+// these two folders is ever opened.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_SUPPORT_MODELFOLDER_H
@@ -33,14 +35,15 @@ public:
   /// The model file's name; map() takes it as well.
   const std::string &modelFileName() const { return FileName; }
 
-  /// The bytes of a file by its path relative to the model's folder. Repeated calls share one mapping. Thread-safe.
+  /// The bytes of a file by its path relative to the model's folder. Repeated calls share one
+  /// mapping. Thread-safe.
   Result<std::shared_ptr<const MappedFile>> map(const std::string &Relative);
 
   /// Names that map() was asked for and that are fine, but there is no such file.
   std::vector<std::string> absentFiles();
 
-  /// What is allowed but worth a word, each at most once: so far, files with several hard links, which another folder
-  /// can change.
+  /// What is allowed but worth a word, each at most once: so far, files with several hard links,
+  /// which another folder can change.
   std::vector<std::string> takeWarnings();
 
 private:

@@ -1,7 +1,7 @@
 //===- Progress.h - what long work says on stderr ---------------------------------------------===//
 //
-// On a terminal one line is rewritten: phase k/n, item, share, time left. Elsewhere every phase is one line. With
-// `Quiet` nothing is printed.
+// On a terminal one line is rewritten: phase k/n, item, share, time left. Elsewhere every phase is
+// one line. With `Quiet` nothing is printed.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_SUPPORT_PROGRESS_H
@@ -23,7 +23,8 @@ public:
 
   /// Begins the next phase.
   void phase(llvm::StringRef Name);
-  /// `Done` of `Total` units (bytes, items) of the phase are finished; `Item` is being worked on. Thread-safe.
+  /// `Done` of `Total` units (bytes, items) of the phase are finished; `Item` is being worked on.
+  /// Thread-safe.
   void update(llvm::StringRef Item, uint64_t Done, uint64_t Total);
   /// Ends the last phase.
   void finish();

@@ -16,8 +16,8 @@ Value onnx_import::takeChannels(NodeEmitter &E, Value X, int64_t Offset, int64_t
     return {};
   int64_t Width = GraphBuilder::lastSize(X);
   if (ShapedType::isDynamic(Width) || Size > Width || Offset > Width - Size)
-    return E.B.badInput("channels " + Twine(Offset) + " to " + Twine(Offset + Size) + " are not there in " +
-                        describe(X.getType()));
+    return E.B.badInput("channels " + Twine(Offset) + " to " + Twine(Offset + Size) +
+                        " are not there in " + describe(X.getType()));
   if (GraphBuilder::rank(X) == 1)
     return takeBias(E, X, Offset, Size);
   if (auto Linear = X.getDefiningOp<LinearOp>())
@@ -62,14 +62,16 @@ Value onnx_import::swapTokensAndHeads(NodeEmitter &E, Value X) {
 bool onnx_import::checkMask(NodeEmitter &E, Value Mask, Value Query, AffineExpr Context) {
   if (GraphBuilder::rank(Mask) > 4 || GraphBuilder::rank(Query) != 4)
     return succeeded(E.badInput("a mask of type " + describe(Mask.getType()) + " does not fit"));
-  if (!GraphBuilder::element(Mask).isInteger(1) && GraphBuilder::element(Mask) != GraphBuilder::element(Query))
-    return succeeded(E.unsupported("a mask of type " + describe(Mask.getType()) + " is not supported"));
+  if (!GraphBuilder::element(Mask).isInteger(1) &&
+      GraphBuilder::element(Mask) != GraphBuilder::element(Query))
+    return succeeded(
+        E.unsupported("a mask of type " + describe(Mask.getType()) + " is not supported"));
   Dims Q = E.B.dims(Query);
   Dims Scores = {Q[0], Q[2], Q[1], Context};
   auto Joined = E.B.broadcastDims(Scores, E.B.dims(Mask));
   if (succeeded(Joined) && *Joined != Scores)
-    return succeeded(E.badInput("a mask of type " + describe(Mask.getType()) + " does not fit scores of shape " +
-                                describe(Scores, E.B.Symbols)));
+    return succeeded(E.badInput("a mask of type " + describe(Mask.getType()) +
+                                " does not fit scores of shape " + describe(Scores, E.B.Symbols)));
   return succeeded(Joined);
 }
 
@@ -105,6 +107,6 @@ Value onnx_import::makeAttention(NodeEmitter &E, Value Query, Value Key, Value V
                         " are no numbers for each row");
   return E.B.finish(AttentionOp::create(E.B.B, E.B.getLocation(), Query, Key, Values, Mask, Lengths,
                                         APFloat(float(Options.Scale)), Options.Causal,
-                                        Options.Window, APFloat(float(Options.Softcap)), QuantizationAttr(),
-                                        QuantizationAttr()));
+                                        Options.Window, APFloat(float(Options.Softcap)),
+                                        QuantizationAttr(), QuantizationAttr()));
 }

@@ -18,7 +18,8 @@ mlir::Value joinHeads(NodeEmitter &E, mlir::Value X);
 /// [batch, tokens, heads, size] as [batch, heads, tokens, size], and back.
 mlir::Value swapTokensAndHeads(NodeEmitter &E, mlir::Value X);
 
-/// Whether a mask (booleans, or floats to add) broadcasts to [batch, heads, tokens, context]; a problem where not.
+/// Whether a mask (booleans, or floats to add) broadcasts to [batch, heads, tokens, context]; a
+/// problem where not.
 bool checkMask(NodeEmitter &E, mlir::Value Mask, mlir::Value Query, mlir::AffineExpr Context);
 
 struct AttentionOptions {

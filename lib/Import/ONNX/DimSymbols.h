@@ -50,8 +50,8 @@ private:
 
   mlir::MLIRContext *Context;
   llvm::StringMap<char> Names;
-  /// By original number: the name, the bounds (no upper one: -1), and what replaces the symbol (null
-  /// while nothing does).
+  /// By original number: the name, the bounds (no upper one: -1), and what replaces the symbol
+  /// (null while nothing does).
   struct Symbol {
     std::string Name;
     int64_t Min = 0, Max = -1;

@@ -291,7 +291,8 @@ Value GraphBuilder::matmul(Value X, Value Y) {
   return finish(MatmulOp::create(B, Loc, X, Y));
 }
 
-Value GraphBuilder::linear(Value X, const WeightRecipe &Recipe, std::optional<int64_t> AccuracyLevel) {
+Value GraphBuilder::linear(Value X, const WeightRecipe &Recipe,
+                           std::optional<int64_t> AccuracyLevel) {
   if (!X || !isFloat(X, "the input"))
     return {};
   if (element(X) != Recipe.Type.getElementType())

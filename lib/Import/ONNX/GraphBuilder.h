@@ -92,7 +92,8 @@ public:
   mlir::Value softmax(mlir::Value X, int64_t Axis);
   mlir::Value matmul(mlir::Value X, mlir::Value Y);
   /// x Wᵀ with a weight [out, in].
-  mlir::Value linear(mlir::Value X, const WeightRecipe &Recipe, std::optional<int64_t> AccuracyLevel = std::nullopt);
+  mlir::Value linear(mlir::Value X, const WeightRecipe &Recipe,
+                     std::optional<int64_t> AccuracyLevel = std::nullopt);
   mlir::Value quantize(mlir::Value X, mlir::Value Scale, mlir::Value ZeroPoint);
   mlir::Value dequantize(mlir::Value X, mlir::Value Scale, mlir::Value ZeroPoint);
   mlir::Value rmsNorm(mlir::Value X, mlir::Value Scale, double Epsilon);

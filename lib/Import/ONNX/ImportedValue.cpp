@@ -178,7 +178,8 @@ Value onnx_import::materialize(ImportedValue &V, GraphBuilder &Builder) {
     V.Result = Builder.constantOp(V.Constant);
   else if (V.Weight->isPlain() || !isDressedVector(V.Weight->Type) ||
            !llvm::all_of(V.Weight->Steps, llvm::IsaPred<ReshapeStepAttr>) ||
-           V.Weight->Sources.size() != 1 || !V.Weight->Forms.empty() || !V.Weight->Sources.front()->Mapped)
+           V.Weight->Sources.size() != 1 || !V.Weight->Forms.empty() ||
+           !V.Weight->Sources.front()->Mapped)
     V.Result = Builder.cast(Builder.weight(*V.Weight), V.Element);
   else
     // A plain vector that was reshaped to [1, n, 1] on the way: rotary frequencies again.

@@ -23,7 +23,8 @@ struct ImportedValue {
   /// Large booleans are a weight of bytes, while `Element` says what they are.
   std::optional<WeightRecipe> Weight;
   mlir::DenseElementsAttr Constant;
-  /// The tensor of the file that the value is as it stands, whatever form its size and type gave it, and its name.
+  /// The tensor of the file that the value is as it stands, whatever form its size and type gave
+  /// it, and its name.
   std::shared_ptr<const FileTensor> Tensor;
   std::string TensorName;
   /// Elements of a small integer or boolean tensor, row-major, over the symbols.

@@ -204,7 +204,8 @@ void EmitterRegistry::add(StringRef Domain, StringRef Type, int64_t Since, int64
   Ranges[registryKey(Domain, Type)].push_back({Since, Until, Emit});
 }
 
-/// Newest operator set whose definitions the emitters were written against. What a later one changes is not known.
+/// Newest operator set whose definitions the emitters were written against. What a later one
+/// changes is not known.
 static int64_t newestVersion(StringRef Domain) {
   return llvm::StringSwitch<int64_t>(Domain)
       .Case("", 28)

@@ -42,7 +42,8 @@ public:
   unsigned getNumInputs() const { return Node.Proto->input_size(); }
   /// Whether the input is there (a name that is not empty).
   bool has(unsigned Index) const;
-  /// What the input stands for. An absent one is a problem, reported once, and reads as a value of which nothing is known.
+  /// What the input stands for. An absent one is a problem, reported once, and reads as a value of
+  /// which nothing is known.
   ImportedValue &in(unsigned Index);
   /// The input as an operation's result; null where it is absent.
   mlir::Value value(unsigned Index);

@@ -8,7 +8,8 @@ using namespace qopt::onnx_import;
 
 /// Bytes of UTF-8 that some terminals obey: the control characters U+0080 to U+009F.
 static bool isC1(StringRef Text, size_t I) {
-  return uint8_t(Text[I]) == 0xc2 && I + 1 < Text.size() && uint8_t(Text[I + 1]) >= 0x80 && uint8_t(Text[I + 1]) < 0xa0;
+  return uint8_t(Text[I]) == 0xc2 && I + 1 < Text.size() && uint8_t(Text[I + 1]) >= 0x80 &&
+         uint8_t(Text[I + 1]) < 0xa0;
 }
 
 std::string onnx_import::escape(StringRef Text) {

@@ -157,8 +157,8 @@ Value onnx_import::makeRotary(NodeEmitter &E, Value X, Value Positions, const Ro
                               bool Interleaved) {
   if (!X || !Positions)
     return {};
-  if (GraphBuilder::rank(X) != 4 || GraphBuilder::type(X).isDynamicDim(2) || GraphBuilder::rank(Positions) != 2 ||
-      !isa<IntegerType>(GraphBuilder::element(Positions)))
+  if (GraphBuilder::rank(X) != 4 || GraphBuilder::type(X).isDynamicDim(2) ||
+      GraphBuilder::rank(Positions) != 2 || !isa<IntegerType>(GraphBuilder::element(Positions)))
     return E.B.badInput("an operand of type " + describe(X.getType()) + " has positions of type " +
                         describe(Positions.getType()));
   int64_t Pairs = Tables.InverseFrequencies.size();

@@ -4,7 +4,8 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::onnx_import;
 
-std::shared_ptr<const FileTensor> onnx_import::getConstantTensor(NodeEmitter &E, unsigned Input, StringRef What) {
+std::shared_ptr<const FileTensor> onnx_import::getConstantTensor(NodeEmitter &E, unsigned Input,
+                                                                 StringRef What) {
   std::shared_ptr<const FileTensor> Tensor = E.in(Input).Tensor;
   if (!Tensor && E.has(Input))
     (void)E.unsupported(What + " must be an initializer");
@@ -17,8 +18,8 @@ FileTensor onnx_import::retyped(const FileTensor &Tensor, RankedTensorType Type)
   return Result;
 }
 
-/// The one number that all elements of a tensor of integers are. Long ones are compared byte by byte, which finds what
-/// matters: codes of at most 8 bits.
+/// The one number that all elements of a tensor of integers are. Long ones are compared byte by
+/// byte, which finds what matters: codes of at most 8 bits.
 static std::optional<int64_t> getUniform(const FileTensor &Tensor) {
   constexpr int64_t MaxDecoded = 1 << 12;
   if (Tensor.Type.getNumElements() == 0 || (Tensor.isInFile() && !Tensor.Mapped))
@@ -45,7 +46,8 @@ void onnx_import::setZeroPoints(StoredForm &Form, const FileTensor &ZeroPoints) 
   Form.ZeroPoints = ZeroPoints;
 }
 
-WeightRecipe onnx_import::makeStoredWeight(std::shared_ptr<const FileTensor> Codes, StoredForm Form, StringRef Name) {
+WeightRecipe onnx_import::makeStoredWeight(std::shared_ptr<const FileTensor> Codes, StoredForm Form,
+                                           StringRef Name) {
   WeightRecipe Recipe;
   Recipe.Sources.push_back(std::move(Codes));
   Recipe.Type = Form.Type;

@@ -7,7 +7,8 @@
 namespace qopt::onnx_import {
 
 /// The tensor of a constant input, or null after a problem was reported.
-std::shared_ptr<const FileTensor> getConstantTensor(NodeEmitter &E, unsigned Input, llvm::StringRef What);
+std::shared_ptr<const FileTensor> getConstantTensor(NodeEmitter &E, unsigned Input,
+                                                    llvm::StringRef What);
 
 /// The same bytes as a tensor of another type that takes as many.
 FileTensor retyped(const FileTensor &Tensor, mlir::RankedTensorType Type);
@@ -16,7 +17,8 @@ FileTensor retyped(const FileTensor &Tensor, mlir::RankedTensorType Type);
 void setZeroPoints(StoredForm &Form, const FileTensor &ZeroPoints);
 
 /// A weight that reads codes as the form says.
-WeightRecipe makeStoredWeight(std::shared_ptr<const FileTensor> Codes, StoredForm Form, llvm::StringRef Name);
+WeightRecipe makeStoredWeight(std::shared_ptr<const FileTensor> Codes, StoredForm Form,
+                              llvm::StringRef Name);
 
 } // namespace qopt::onnx_import
 

@@ -14,7 +14,8 @@ uint64_t onnx_import::getContentHash(const FileTensor &Tensor) {
   return *Tensor.Hash;
 }
 
-/// Equal for equal contents, and seldom for others: the hash, or that of the beginning where the whole is not to be read.
+/// Equal for equal contents, and seldom for others: the hash, or that of the beginning where the
+/// whole is not to be read.
 static uint64_t getContentKey(const FileTensor &Tensor) {
   constexpr uint64_t Beginning = 4096;
   if (!Tensor.ShapeOnly)
@@ -56,7 +57,8 @@ WeightRecipe WeightRecipe::reshaped(ArrayRef<int64_t> Shape) const {
   Result.Type = Type.clone(Shape);
   if (!Steps.empty() && isa<ReshapeStepAttr>(Steps.back()))
     Result.Steps.pop_back();
-  if (Sources.size() == 1 && Forms.empty() && Result.Steps.empty() && Sources.front()->Type.getShape() == Shape)
+  if (Sources.size() == 1 && Forms.empty() && Result.Steps.empty() &&
+      Sources.front()->Type.getShape() == Shape)
     return Result;
   Result.Steps.push_back(ReshapeStepAttr::get(Type.getContext(), Shape));
   return Result;
@@ -126,9 +128,10 @@ Attribute WeightTable::getSource(const WeightRecipe &Recipe, size_t Index) {
   if (Recipe.Forms.empty())
     return getSource(Tensor);
   const StoredForm &Form = *Recipe.Forms[Index];
-  auto Codes = SourceAttr::get(Builder.getContext(), Tensor.File, Tensor.Offset, Tensor.Length, Form.CodeType,
-                               getContentHash(Tensor));
-  return StoredSourceAttr::get(Builder.getContext(), Form.Type, Form.Block, Codes, getPart(Form.Scales),
+  auto Codes = SourceAttr::get(Builder.getContext(), Tensor.File, Tensor.Offset, Tensor.Length,
+                               Form.CodeType, getContentHash(Tensor));
+  return StoredSourceAttr::get(Builder.getContext(), Form.Type, Form.Block, Codes,
+                               getPart(Form.Scales),
                                Form.ZeroPoints ? getPart(*Form.ZeroPoints) : Attribute(), Form.Zero,
                                Form.Groups ? getPart(*Form.Groups) : Attribute());
 }
@@ -160,12 +163,13 @@ static bool sameParts(const std::optional<FileTensor> &A, const std::optional<Fi
   return A.has_value() == B.has_value() && (!A || sameBytes(*A, *B));
 }
 
-static bool sameForms(ArrayRef<std::shared_ptr<const StoredForm>> A, ArrayRef<std::shared_ptr<const StoredForm>> B) {
+static bool sameForms(ArrayRef<std::shared_ptr<const StoredForm>> A,
+                      ArrayRef<std::shared_ptr<const StoredForm>> B) {
   return A.size() == B.size() && llvm::all_of(llvm::zip(A, B), [](auto Pair) {
            const StoredForm &X = *std::get<0>(Pair), &Y = *std::get<1>(Pair);
-           return X.Type == Y.Type && X.CodeType == Y.CodeType && X.Block == Y.Block && X.Zero == Y.Zero &&
-                  sameBytes(X.Scales, Y.Scales) && sameParts(X.ZeroPoints, Y.ZeroPoints) &&
-                  sameParts(X.Groups, Y.Groups);
+           return X.Type == Y.Type && X.CodeType == Y.CodeType && X.Block == Y.Block &&
+                  X.Zero == Y.Zero && sameBytes(X.Scales, Y.Scales) &&
+                  sameParts(X.ZeroPoints, Y.ZeroPoints) && sameParts(X.Groups, Y.Groups);
          });
 }
 

@@ -70,8 +70,8 @@ private:
   mlir::OpBuilder Builder;
   std::vector<std::unique_ptr<Entry>> Entries;
   llvm::DenseMap<mlir::Attribute, Entry *> ByName;
-  /// Entries by what tells the contents of their first source apart, and steps, and those that are a matrix or its
-  /// transpose by type.
+  /// Entries by what tells the contents of their first source apart, and steps, and those that are
+  /// a matrix or its transpose by type.
   llvm::DenseMap<std::pair<uint64_t, mlir::Attribute>, llvm::SmallVector<Entry *, 1>> ByContent;
   llvm::DenseMap<mlir::Type, llvm::SmallVector<Entry *, 1>> MatricesByType;
   llvm::StringSet<> Names;

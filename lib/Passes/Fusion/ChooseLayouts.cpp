@@ -37,7 +37,8 @@ private:
       auto Kernel = Symbols.lookup<qkernel::KernelOp>(Launch.getKernel());
       for (OpOperand &Operand : Launch->getOpOperands())
         if (auto Use = Operand.get().getDefiningOp<UseWeightOp>())
-          Result[Symbols.lookup<WeightOp>(Use.getWeight())].push_back({Kernel, Operand.getOperandNumber()});
+          Result[Symbols.lookup<WeightOp>(Use.getWeight())].push_back(
+              {Kernel, Operand.getOperandNumber()});
     });
     return Result;
   }
@@ -46,7 +47,8 @@ private:
     StringRef Name = qkernel::QKernelDialect::getLayoutAttrName();
     Attribute Old = Kernel.getArgAttr(Argument, Name);
     if (Old && Old != Layout)
-      return Kernel.emitOpError() << "argument " << Argument << " is read in layouts " << Old << " and " << Layout;
+      return Kernel.emitOpError() << "argument " << Argument << " is read in layouts " << Old
+                                  << " and " << Layout;
     Kernel.setArgAttr(Argument, Name, Layout);
     return success();
   }

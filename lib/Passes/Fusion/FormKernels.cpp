@@ -25,7 +25,8 @@ public:
   void build(ArrayRef<Group> Groups);
 
 private:
-  qkernel::KernelOp buildKernel(const Group &Group, ArrayRef<Value> Inputs, ArrayRef<Value> Outputs);
+  qkernel::KernelOp buildKernel(const Group &Group, ArrayRef<Value> Inputs,
+                                ArrayRef<Value> Outputs);
   qkernel::KernelOp share(qkernel::KernelOp Kernel);
   DictionaryAttr dimsAttribute(Value Value);
 
@@ -68,7 +69,8 @@ DictionaryAttr KernelBuilder::dimsAttribute(Value Value) {
 qkernel::KernelOp KernelBuilder::buildKernel(const Group &Group, ArrayRef<Value> Inputs,
                                              ArrayRef<Value> Outputs) {
   OpBuilder Builder(Function);
-  auto Type = Builder.getFunctionType(ValueRange(Inputs).getTypes(), ValueRange(Outputs).getTypes());
+  auto Type =
+      Builder.getFunctionType(ValueRange(Inputs).getTypes(), ValueRange(Outputs).getTypes());
   auto Kernel = qkernel::KernelOp::create(Builder, Function.getLoc(), "kernel", Type, Group.Kind,
                                           /*lowering=*/nullptr, /*arg_attrs=*/nullptr,
                                           /*res_attrs=*/nullptr);
@@ -129,14 +131,13 @@ void KernelBuilder::build(ArrayRef<Group> Groups) {
     qkernel::KernelOp Kernel = share(buildKernel(Group, Inputs, Outputs));
     SmallVector<Location> Locations =
         llvm::map_to_vector(Group.Ops, [](Operation *Op) { return Op->getLoc(); });
-    auto Launch = qkernel::LaunchOp::create(
-        Builder, Builder.getFusedLoc(Locations), ValueRange(Outputs).getTypes(),
-        Kernel.getSymName(), Label, Inputs, /*arena=*/nullptr);
+    auto Launch = qkernel::LaunchOp::create(Builder, Builder.getFusedLoc(Locations),
+                                            ValueRange(Outputs).getTypes(), Kernel.getSymName(),
+                                            Label, Inputs, /*arena=*/nullptr);
     for (auto [Output, Result] : llvm::zip_equal(Outputs, Launch.getResults())) {
       DimsOf.copyDims(Output, Result);
-      Output.replaceUsesWithIf(Result, [&](OpOperand &Use) {
-        return !llvm::is_contained(Members, Use.getOwner());
-      });
+      Output.replaceUsesWithIf(
+          Result, [&](OpOperand &Use) { return !llvm::is_contained(Members, Use.getOwner()); });
     }
   }
   for (Operation *Op : llvm::reverse(Old)) {

@@ -29,7 +29,8 @@ static StringRef kindOf(Operation *Op) {
       .Case<AttentionOp, CachedAttentionOp>([](auto) { return "attention"; })
       .Case<GatherOp>([](auto) { return "gather"; })
       .Case<RMSNormOp, LayerNormOp>([](auto) { return "norm"; })
-      .Case<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp, QuantizeOp, DequantizeOp>([](auto) { return "elementwise"; })
+      .Case<UnaryOp, BinaryOp, CompareOp, SelectOp, CastOp, QuantizeOp, DequantizeOp>(
+          [](auto) { return "elementwise"; })
       .Default([](auto) { return "generic"; });
 }
 
@@ -54,7 +55,8 @@ public:
   bool sameGroup(Operation *A, Operation *B) const { return groupOf(A) == groupOf(B); }
   const Group &get(Operation *Op) const { return Groups[groupOf(Op)]; }
 
-  /// Joins the group of `From` into the group of `Into` unless a value would have to leave and come back.
+  /// Joins the group of `From` into the group of `Into` unless a value would have to leave and come
+  /// back.
   bool join(Operation *Into, Operation *From) {
     unsigned A = groupOf(Into), B = groupOf(From);
     if (A == B)
@@ -69,7 +71,8 @@ public:
     return true;
   }
 
-  /// Groups in an order in which each follows what it reads; among those that can run, the earliest first.
+  /// Groups in an order in which each follows what it reads; among those that can run, the earliest
+  /// first.
   SmallVector<Group> inOrder() const;
 
 private:
@@ -156,16 +159,21 @@ static bool onlyReadBy(Operation *Op, Operation *Member, const Partition &Parts)
   });
 }
 
-/// Whether an operation makes codes of single numbers, or numbers of codes, with constant parameters.
+/// Whether an operation makes codes of single numbers, or numbers of codes, with constant
+/// parameters.
 static bool isCoding(Operation *Op) {
-  return isa_and_nonnull<QuantizeOp, DequantizeOp>(Op) && llvm::all_of(Op->getOperands().drop_front(), [](Value Parameter) {
-           return Parameter.getDefiningOp<ConstantOp>() && cast<RankedTensorType>(Parameter.getType()).getRank() == 0;
+  return isa_and_nonnull<QuantizeOp, DequantizeOp>(Op) &&
+         llvm::all_of(Op->getOperands().drop_front(), [](Value Parameter) {
+           return Parameter.getDefiningOp<ConstantOp>() &&
+                  cast<RankedTensorType>(Parameter.getType()).getRank() == 0;
          });
 }
 
-/// Joins what a value goes through as codes into the group of its only reader; returns the value before that.
+/// Joins what a value goes through as codes into the group of its only reader; returns the value
+/// before that.
 static Value joinCoding(Value Of, Operation *Reader, Partition &Parts) {
-  for (Operation *Op = Of.getDefiningOp(); isCoding(Op) && Parts.get(Op).Kind == "elementwise"; Op = Of.getDefiningOp()) {
+  for (Operation *Op = Of.getDefiningOp(); isCoding(Op) && Parts.get(Op).Kind == "elementwise";
+       Op = Of.getDefiningOp()) {
     if (!onlyReadBy(Op, Reader, Parts) || !Parts.join(Reader, Op))
       return {};
     Of = Op->getOperand(0);
@@ -187,8 +195,8 @@ static Value joinDynamicCoding(Value Of, Operation *Reader, Partition &Parts) {
   return Codes.getInput();
 }
 
-/// A norm that only one group of contractions reads runs in its prologue, and so do the choice of the last tokens and the
-/// codes that the input goes through.
+/// A norm that only one group of contractions reads runs in its prologue, and so do the choice of
+/// the last tokens and the codes that the input goes through.
 static void joinPrologues(func::FuncOp Function, Partition &Parts) {
   Function.walk([&](LinearOp Linear) {
     Value Input = joinDynamicCoding(Linear.getInput(), Linear, Parts);
@@ -207,7 +215,8 @@ static bool sameShape(Value A, Value B) {
          cast<RankedTensorType>(B.getType()).getShape();
 }
 
-/// Whether a result of a group can be changed in place of being written: one reader, or all of them in the group.
+/// Whether a result of a group can be changed in place of being written: one reader, or all of them
+/// in the group.
 static bool canAbsorb(Value Result, Operation *Reader, const Partition &Parts) {
   return llvm::all_of(Result.getUsers(), [&](Operation *User) {
     return User == Reader ||
@@ -215,8 +224,8 @@ static bool canAbsorb(Value Result, Operation *Reader, const Partition &Parts) {
   });
 }
 
-/// An operand of an epilogue is one number, the whole shape, or a vector: along the last axis after a contraction, along the
-/// channels after a convolution.
+/// An operand of an epilogue is one number, the whole shape, or a vector: along the last axis after
+/// a contraction, along the channels after a convolution.
 static bool fitsEpilogue(Operation *Op, StringRef Kind) {
   return llvm::all_of(Op->getOperands(), [&](Value Operand) {
     auto Ty = cast<RankedTensorType>(Operand.getType());
@@ -224,13 +233,16 @@ static bool fitsEpilogue(Operation *Op, StringRef Kind) {
       return true;
     if (Kind == "contraction")
       return Ty.getRank() <= 1;
-    int64_t Channels = Ty.getRank() - (cast<RankedTensorType>(Op->getResult(0).getType()).getRank() - 1);
-    return llvm::all_of(llvm::enumerate(Ty.getShape()),
-                        [&](auto Axis) { return Axis.value() == 1 || int64_t(Axis.index()) == Channels; });
+    int64_t Channels =
+        Ty.getRank() - (cast<RankedTensorType>(Op->getResult(0).getType()).getRank() - 1);
+    return llvm::all_of(llvm::enumerate(Ty.getShape()), [&](auto Axis) {
+      return Axis.value() == 1 || int64_t(Axis.index()) == Channels;
+    });
   });
 }
 
-/// Elementwise operations that follow contractions and convolutions become their epilogue: bias, activation, product, residual.
+/// Elementwise operations that follow contractions and convolutions become their epilogue: bias,
+/// activation, product, residual.
 static void joinEpilogues(func::FuncOp Function, Partition &Parts) {
   Function.walk([&](Operation *Op) {
     if (!Parts.contains(Op) || !isElementwise(Op))
@@ -238,8 +250,8 @@ static void joinEpilogues(func::FuncOp Function, Partition &Parts) {
     for (Value Operand : Op->getOperands()) {
       Operation *Producer = Operand.getDefiningOp();
       StringRef Kind = Parts.contains(Producer) ? StringRef(Parts.get(Producer).Kind) : "";
-      if ((Kind != "contraction" && Kind != "convolution") || !fitsEpilogue(Op, Kind) || isNorm(Producer) ||
-          isa<TakeLastOp>(Producer) || !sameShape(Operand, Op->getResult(0)) ||
+      if ((Kind != "contraction" && Kind != "convolution") || !fitsEpilogue(Op, Kind) ||
+          isNorm(Producer) || isa<TakeLastOp>(Producer) || !sameShape(Operand, Op->getResult(0)) ||
           !canAbsorb(Operand, Op, Parts))
         continue;
       if (Parts.join(Producer, Op))
@@ -248,8 +260,8 @@ static void joinEpilogues(func::FuncOp Function, Partition &Parts) {
   });
 }
 
-/// The rotary embedding that a value comes from and the codes that it goes through after that, in order; nothing where
-/// others read what lies between.
+/// The rotary embedding that a value comes from and the codes that it goes through after that, in
+/// order; nothing where others read what lies between.
 static SmallVector<Operation *> findTurned(Value Of) {
   SmallVector<Operation *> Ops;
   for (; isCoding(Of.getDefiningOp()) && Of.hasOneUse(); Of = Of.getDefiningOp()->getOperand(0))
@@ -262,8 +274,8 @@ static SmallVector<Operation *> findTurned(Value Of) {
   return Ops;
 }
 
-/// The append to a cache turns the new keys, and the queries that will read the cache, on the way, and takes them through
-/// codes.
+/// The append to a cache turns the new keys, and the queries that will read the cache, on the way,
+/// and takes them through codes.
 static void joinAppends(func::FuncOp Function, Partition &Parts) {
   Function.walk([&](KVAppendOp Append) {
     auto JoinTurned = [&](Value Turned) {
@@ -290,8 +302,10 @@ static Operation *getOnlyCoding(Value Of) {
 static void joinCodesBehind(Operation *Op, Partition &Parts) {
   for (Value Result = Op->getResult(0);;) {
     auto Codes = dyn_cast_or_null<QuantizeOp>(getOnlyCoding(Result));
-    auto Read = Codes ? dyn_cast_or_null<DequantizeOp>(getOnlyCoding(Codes.getResult())) : DequantizeOp();
-    if (!Read || Read.getType() != Result.getType() || !Parts.join(Op, Codes) || !Parts.join(Op, Read))
+    auto Read =
+        Codes ? dyn_cast_or_null<DequantizeOp>(getOnlyCoding(Codes.getResult())) : DequantizeOp();
+    if (!Read || Read.getType() != Result.getType() || !Parts.join(Op, Codes) ||
+        !Parts.join(Op, Read))
       return;
     Result = Read.getResult();
   }
@@ -335,7 +349,8 @@ static void joinElementwise(func::FuncOp Function, Partition &Parts) {
   });
 }
 
-/// The bytes of a reshaped value are those of its input: the reshape joins the kernel that makes them.
+/// The bytes of a reshaped value are those of its input: the reshape joins the kernel that makes
+/// them.
 static void joinReshapes(func::FuncOp Function, Partition &Parts) {
   Function.walk([&](ReshapeOp Reshape) {
     Operation *Producer = Reshape.getInput().getDefiningOp();
@@ -343,7 +358,8 @@ static void joinReshapes(func::FuncOp Function, Partition &Parts) {
       return;
     StringRef Kind = Parts.get(Producer).Kind;
     bool Writes = llvm::is_contained(
-        {"contraction", "convolution", "pool", "reduce", "attention", "elementwise", "gather"}, Kind);
+        {"contraction", "convolution", "pool", "reduce", "attention", "elementwise", "gather"},
+        Kind);
     if (Writes)
       Parts.join(Producer, Reshape);
   });
@@ -354,7 +370,8 @@ SmallVector<Group> qopt::formGroups(func::FuncOp Function) {
   joinSharedInputs(Function, Parts);
   joinEpilogues(Function, Parts);
   joinAttentionCodes(Function, Parts);
-  // Codes end the kernel that makes the numbers rather than begin the one that reads them, which would take every worker through them.
+  // Codes end the kernel that makes the numbers rather than begin the one that reads them, which
+  // would take every worker through them.
   joinPrologues(Function, Parts);
   joinNormCodes(Function, Parts);
   joinAppends(Function, Parts);
@@ -417,28 +434,31 @@ static StringRef cacheName(Value Cache) {
   if (!Argument)
     return "cache";
   auto Function = cast<FunctionOpInterface>(Argument.getOwner()->getParentOp());
-  auto Name = Function.getArgAttrOfType<StringAttr>(Argument.getArgNumber(), QOptDialect::getNameAttrName());
+  auto Name = Function.getArgAttrOfType<StringAttr>(Argument.getArgNumber(),
+                                                    QOptDialect::getNameAttrName());
   return Name ? Name.getValue() : "cache";
 }
 
-/// Whether a table is gathered too: then the contraction with it is the head that is tied to the embedding.
+/// Whether a table is gathered too: then the contraction with it is the head that is tied to the
+/// embedding.
 static bool isGathered(UseWeightOp Table) {
-  return llvm::any_of(Table->getParentOfType<func::FuncOp>().getOps<GatherOp>(), [&](GatherOp Gather) {
-    auto Use = Gather.getTable().getDefiningOp<UseWeightOp>();
-    return Use && Use.getWeight() == Table.getWeight();
-  });
+  return llvm::any_of(Table->getParentOfType<func::FuncOp>().getOps<GatherOp>(),
+                      [&](GatherOp Gather) {
+                        auto Use = Gather.getTable().getDefiningOp<UseWeightOp>();
+                        return Use && Use.getWeight() == Table.getWeight();
+                      });
 }
 
 std::string qopt::getLabel(const Group &Group) {
   SmallVector<StringRef> Weights;
   for (Operation *Op : Group.Ops) {
-    Value Named = llvm::TypeSwitch<Operation *, Value>(Op)
-                      .Case<LinearOp, ConvOp>([](auto Contraction) { return Contraction.getWeight(); })
-                      .Case<GatherOp>([](GatherOp Gather) { return Gather.getTable(); })
-                      .Case<RMSNormOp, LayerNormOp>([&](auto Norm) {
-                        return Group.Kind == "norm" ? Norm.getScale() : Value();
-                      })
-                      .Default([](auto) { return Value(); });
+    Value Named =
+        llvm::TypeSwitch<Operation *, Value>(Op)
+            .Case<LinearOp, ConvOp>([](auto Contraction) { return Contraction.getWeight(); })
+            .Case<GatherOp>([](GatherOp Gather) { return Gather.getTable(); })
+            .Case<RMSNormOp, LayerNormOp>(
+                [&](auto Norm) { return Group.Kind == "norm" ? Norm.getScale() : Value(); })
+            .Default([](auto) { return Value(); });
     if (auto Use = Named ? Named.getDefiningOp<UseWeightOp>() : nullptr)
       Weights.push_back(isa<LinearOp>(Op) && isGathered(Use) ? "head" : Use.getWeight());
     if (auto Append = dyn_cast<KVAppendOp>(Op))
@@ -449,7 +469,8 @@ std::string qopt::getLabel(const Group &Group) {
   if (!Weights.empty())
     return joinNames(Weights);
   // A reshape that joined says nothing of what is computed.
-  auto Last = llvm::find_if(llvm::reverse(Group.Ops), [](Operation *Op) { return !isa<ReshapeOp>(Op); });
+  auto Last =
+      llvm::find_if(llvm::reverse(Group.Ops), [](Operation *Op) { return !isa<ReshapeOp>(Op); });
   Operation *Named = Last == Group.Ops.rend() ? Group.Ops.back() : *Last;
   return Named->getName().stripDialect().str();
 }

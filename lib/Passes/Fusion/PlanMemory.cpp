@@ -66,12 +66,14 @@ static FailureOr<SmallVector<int64_t>> getMaxima(func::FuncOp Function) {
   return Maxima;
 }
 
-static FailureOr<int64_t> getByteSize(Value Value, ArrayRef<AffineExpr> Dims, ArrayRef<int64_t> Maxima) {
+static FailureOr<int64_t> getByteSize(Value Value, ArrayRef<AffineExpr> Dims,
+                                      ArrayRef<int64_t> Maxima) {
   auto Ty = cast<RankedTensorType>(Value.getType());
   int64_t Width = llvm::divideCeil(Ty.getElementTypeBitWidth(), 8);
   auto Bytes = evaluate(getElementCount(Dims, Ty.getContext()) * Width, Maxima);
   if (!Bytes)
-    return emitError(Value.getLoc()) << "the size of " << Ty << " overflows for the largest request";
+    return emitError(Value.getLoc())
+           << "the size of " << Ty << " overflows for the largest request";
   return *Bytes;
 }
 
@@ -83,7 +85,8 @@ LogicalResult PlanMemoryPass::plan(func::FuncOp Function) {
   Arena Space;
   llvm::DenseMap<Value, int64_t> Offsets;
   auto IsOutput = [](Value Result) {
-    return llvm::any_of(Result.getUsers(), [](Operation *User) { return isa<func::ReturnOp>(User); });
+    return llvm::any_of(Result.getUsers(),
+                        [](Operation *User) { return isa<func::ReturnOp>(User); });
   };
   for (auto Launch : Function.getOps<qkernel::LaunchOp>()) {
     SmallVector<int64_t> Places;
@@ -104,7 +107,8 @@ LogicalResult PlanMemoryPass::plan(func::FuncOp Function) {
         return User == Launch || User->isBeforeInBlock(Launch);
       });
     };
-    for (Value Each : llvm::concat<Value>(SmallVector<Value>(Launch.getOperands()), SmallVector<Value>(Launch.getResults())))
+    for (Value Each : llvm::concat<Value>(SmallVector<Value>(Launch.getOperands()),
+                                          SmallVector<Value>(Launch.getResults())))
       if (auto It = Offsets.find(Each); It != Offsets.end() && IsLastUse(Each)) {
         Space.release(It->second);
         Offsets.erase(It);

@@ -37,22 +37,25 @@ private:
 FailureOr<int64_t> BindSizesPass::chooseContext(func::FuncOp Function) {
   auto Limit = Function->getAttrOfType<IntegerAttr>("qopt.context");
   if (Context < 0 || Batch < 1 || Chunk < 0)
-    return Function.emitError() << "context " << int64_t(Context) << ", batch " << int64_t(Batch) << ", chunk " << int64_t(Chunk)
-                                << " are no sizes";
+    return Function.emitError() << "context " << int64_t(Context) << ", batch " << int64_t(Batch)
+                                << ", chunk " << int64_t(Chunk) << " are no sizes";
   if (Limit && Context > Limit.getInt())
-    return Function.emitError() << "context " << int64_t(Context) << " exceeds the " << Limit.getInt()
-                                << " positions that the model was made for";
+    return Function.emitError() << "context " << int64_t(Context) << " exceeds the "
+                                << Limit.getInt() << " positions that the model was made for";
   if (Context)
     return int64_t(Context);
   return Limit ? Limit.getInt() : int64_t(4096);
 }
 
 SymbolAttr BindSizesPass::bind(SymbolAttr Symbol, int64_t Max) {
-  // What the model bounds, such as the sizes that a table of positions has room for, can be asked to be less.
-  bool IsLess = Context && !Symbol.getName().starts_with("batch") && Symbol.getMin() <= Max && Max < Symbol.getMax();
+  // What the model bounds, such as the sizes that a table of positions has room for, can be asked
+  // to be less.
+  bool IsLess = Context && !Symbol.getName().starts_with("batch") && Symbol.getMin() <= Max &&
+                Max < Symbol.getMax();
   if (Symbol.getMax() >= 0 && !IsLess)
     return Symbol;
-  return SymbolAttr::get(&getContext(), Symbol.getName(), std::min(Symbol.getMin(), Max), Max, Symbol.getDivisor());
+  return SymbolAttr::get(&getContext(), Symbol.getName(), std::min(Symbol.getMin(), Max), Max,
+                         Symbol.getDivisor());
 }
 
 void BindSizesPass::bindSymbols(func::FuncOp Function, int64_t Tokens) {
@@ -60,9 +63,9 @@ void BindSizesPass::bindSymbols(func::FuncOp Function, int64_t Tokens) {
   SmallVector<Attribute> Bound;
   for (SymbolAttr Symbol : getSymbols(Function)) {
     StringRef Name = Symbol.getName();
-    int64_t Max = Name.starts_with("batch")                 ? int64_t(Batch)
+    int64_t Max = Name.starts_with("batch")              ? int64_t(Batch)
                   : Name == "tokens" || Name == "logits" ? Step
-                                                            : Tokens;
+                                                         : Tokens;
     Bound.push_back(bind(Symbol, Max));
   }
   Builder Build(&getContext());
@@ -75,8 +78,8 @@ void BindSizesPass::bindCaches(func::FuncOp Function, int64_t Tokens) {
     auto Cache = dyn_cast<KVCacheType>(Ty);
     if (!Cache || !ShapedType::isDynamic(Cache.getCapacity()))
       return Ty;
-    return KVCacheType::get(&getContext(), Cache.getHeads(), Cache.getHeadSize(), Tokens, Cache.getKey(),
-                            Cache.getValue());
+    return KVCacheType::get(&getContext(), Cache.getHeads(), Cache.getHeadSize(), Tokens,
+                            Cache.getKey(), Cache.getValue());
   };
   for (BlockArgument Argument : Function.getArguments())
     Argument.setType(Sized(Argument.getType()));
@@ -85,5 +88,6 @@ void BindSizesPass::bindCaches(func::FuncOp Function, int64_t Tokens) {
       Result.setType(Sized(Result.getType()));
   });
   Operation *Return = Function.getBody().front().getTerminator();
-  Function.setType(FunctionType::get(&getContext(), Function.getBody().getArgumentTypes(), Return->getOperandTypes()));
+  Function.setType(FunctionType::get(&getContext(), Function.getBody().getArgumentTypes(),
+                                     Return->getOperandTypes()));
 }

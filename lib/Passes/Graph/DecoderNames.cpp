@@ -28,7 +28,8 @@ static bool isParameter(Value Value) {
 /// The operand through which the tokens come, where the operation treats each token alone; else
 /// null.
 static Value getTokenOperand(Operation *Op) {
-  if (isa<CastOp, ReshapeOp, TransposeOp, UnaryOp, RotaryOp, RMSNormOp, LayerNormOp>(Op) || isCoding(Op))
+  if (isa<CastOp, ReshapeOp, TransposeOp, UnaryOp, RotaryOp, RMSNormOp, LayerNormOp>(Op) ||
+      isCoding(Op))
     return Op->getOperand(0);
   auto Binary = dyn_cast<BinaryOp>(Op);
   if (!Binary)
@@ -173,7 +174,8 @@ static bool isActivated(LinearOp Op) {
     Operation *User = *Value.getUsers().begin();
     if (isa<UnaryOp>(User))
       return true;
-    if (!isa<CastOp>(User) && !isCoding(User) && !getOp<BinaryOp>(User->getResult(0), BinaryKind::Add))
+    if (!isa<CastOp>(User) && !isCoding(User) &&
+        !getOp<BinaryOp>(User->getResult(0), BinaryKind::Add))
       return false;
     Value = User->getResult(0);
   }

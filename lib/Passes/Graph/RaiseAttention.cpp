@@ -325,7 +325,8 @@ std::optional<StringRef> AttentionRaiser::raise(MatmulOp Op, SoftmaxOp Softmax,
 void AttentionRaiser::run() {
   for (auto Op : llvm::make_early_inc_range(Function.getOps<MatmulOp>())) {
     QuantizationAttr Probabilities;
-    auto Softmax = stripRequantized(stripCasts(Op.getLhs()), Probabilities).getDefiningOp<SoftmaxOp>();
+    auto Softmax =
+        stripRequantized(stripCasts(Op.getLhs()), Probabilities).getDefiningOp<SoftmaxOp>();
     if (!Softmax)
       continue;
     if (auto Reason = raise(Op, Softmax, Probabilities))

@@ -207,12 +207,13 @@ void CacheRaiser::raise(Layer &Of, unsigned Number, Value Past) {
   for (auto [I, Attention] : llvm::enumerate(Of.Attentions)) {
     OpBuilder Builder(Attention);
     if (I == 0)
-      Cache = KVAppendOp::create(Builder, Attention.getLoc(), Cache, newTokens(Builder, Of.Key, Of.KeyCodes),
+      Cache = KVAppendOp::create(Builder, Attention.getLoc(), Cache,
+                                 newTokens(Builder, Of.Key, Of.KeyCodes),
                                  newTokens(Builder, Of.Value, Of.ValueCodes), Past);
-    Value Result = CachedAttentionOp::create(Builder, Attention.getLoc(), Attention.getQuery(),
-                                             Cache, Past, Attention.getScaleAttr(),
-                                             Attention.getWindowAttr(), Attention.getSoftcapAttr(),
-                                             Attention.getScoresAttr(), Attention.getProbabilitiesAttr());
+    Value Result = CachedAttentionOp::create(
+        Builder, Attention.getLoc(), Attention.getQuery(), Cache, Past, Attention.getScaleAttr(),
+        Attention.getWindowAttr(), Attention.getSoftcapAttr(), Attention.getScoresAttr(),
+        Attention.getProbabilitiesAttr());
     Attention.getResult().replaceAllUsesWith(Result);
   }
   Caches.push_back(Cache);
@@ -244,7 +245,8 @@ void CacheRaiser::replacePositions(Value Past) {
 }
 
 /// What a value of the file is to the decoder; `Cached` where it is the past or present of a cache.
-Attribute CacheRaiser::describeValue(StringRef Name, StringRef Role, Type Ty, const CachedTensor *Cached) {
+Attribute CacheRaiser::describeValue(StringRef Name, StringRef Role, Type Ty,
+                                     const CachedTensor *Cached) {
   Builder Make(Context);
   SmallVector<NamedAttribute> Parts = {Make.getNamedAttr("name", Make.getStringAttr(Name)),
                                        Make.getNamedAttr("role", Make.getStringAttr(Role)),
@@ -291,9 +293,9 @@ void CacheRaiser::noteSignature() {
     Arguments.push_back(describeInput(Argument));
   for (auto [I, Ty] : llvm::enumerate(Function.getResultTypes()))
     Results.push_back(describeResult(I, Ty));
-  Function->setAttr("qopt.onnx",
-                    Make.getDictionaryAttr({Make.getNamedAttr("inputs", Make.getArrayAttr(Arguments)),
-                                            Make.getNamedAttr("outputs", Make.getArrayAttr(Results))}));
+  Function->setAttr("qopt.onnx", Make.getDictionaryAttr(
+                                     {Make.getNamedAttr("inputs", Make.getArrayAttr(Arguments)),
+                                      Make.getNamedAttr("outputs", Make.getArrayAttr(Results))}));
 }
 
 /// Caches follow the other results, in the order of the layers.
@@ -350,7 +352,8 @@ LogicalResult CacheRaiser::run(bool KeepSignature) {
     return failure();
   for (Layer &Of : Layers)
     if (KeepSignature && (Of.KeyCodes || Of.ValueCodes))
-      return warn(Of.Attentions.front(), "attention sees its keys or values through codes, and the file returns them as they were before");
+      return warn(Of.Attentions.front(), "attention sees its keys or values through codes, and the "
+                                         "file returns them as they were before");
   if (KeepSignature)
     noteSignature();
   Value Past = createPast();

@@ -6,9 +6,10 @@
 
 namespace qopt {
 
-/// quantize(transpose(x)) = transpose(quantize(x)) where one scale and zero point hold for all elements, and so for
-/// dequantize, reshapes and broadcasts: codes are made where the numbers are, and raising sees the moves side by side.
-/// Numbers that were read from codes and become the same codes again are these codes.
+/// quantize(transpose(x)) = transpose(quantize(x)) where one scale and zero point hold for all
+/// elements, and so for dequantize, reshapes and broadcasts: codes are made where the numbers are,
+/// and raising sees the moves side by side. Numbers that were read from codes and become the same
+/// codes again are these codes.
 void populateSimplifyCodesPatterns(mlir::RewritePatternSet &Patterns);
 
 } // namespace qopt

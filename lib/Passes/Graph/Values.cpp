@@ -30,15 +30,17 @@ Value qopt::stripCasts(Value Value) {
 
 bool qopt::isCoding(Operation *Op) {
   return isa_and_nonnull<QuantizeOp, DequantizeOp>(Op) &&
-         llvm::all_of(Op->getOperands().drop_front(), [](Value Each) { return tensorType(Each).getRank() == 0; });
+         llvm::all_of(Op->getOperands().drop_front(),
+                      [](Value Each) { return tensorType(Each).getRank() == 0; });
 }
 
 /// The constant that every element is, or null.
 static Attribute getSplatElement(Value Value) {
   auto Constant = Value.getDefiningOp<ConstantOp>();
   auto Elements = Constant ? dyn_cast<DenseElementsAttr>(Constant.getValue()) : DenseElementsAttr();
-  return Elements && Elements.isSplat() && tensorType(Value).getRank() == 0 ? Elements.getSplatValue<Attribute>()
-                                                                           : Attribute();
+  return Elements && Elements.isSplat() && tensorType(Value).getRank() == 0
+             ? Elements.getSplatValue<Attribute>()
+             : Attribute();
 }
 
 std::optional<Requantized> qopt::getRequantized(Value Value) {
@@ -52,8 +54,10 @@ std::optional<Requantized> qopt::getRequantized(Value Value) {
   if (!Scale || !Scale.getType().isF32() || !Zero || Scale != getSplatElement(Codes.getScale()) ||
       Zero != getSplatElement(Codes.getZeroPoint()))
     return std::nullopt;
-  int64_t Number = Code.isUnsigned() ? Zero.getValue().getZExtValue() : Zero.getValue().getSExtValue();
-  return Requantized{Codes.getInput(), QuantizationAttr::get(Value.getContext(), Code, Scale, Number)};
+  int64_t Number =
+      Code.isUnsigned() ? Zero.getValue().getZExtValue() : Zero.getValue().getSExtValue();
+  return Requantized{Codes.getInput(),
+                     QuantizationAttr::get(Value.getContext(), Code, Scale, Number)};
 }
 
 Value qopt::stripRequantized(Value Value, QuantizationAttr &By) {
@@ -63,11 +67,13 @@ Value qopt::stripRequantized(Value Value, QuantizationAttr &By) {
 }
 
 Value qopt::createRequantized(OpBuilder &Builder, Location Loc, Value Value, QuantizationAttr By) {
-  auto Scale = ConstantOp::create(Builder, Loc,
-                                  DenseElementsAttr::get(RankedTensorType::get({}, By.getScale().getType()), By.getScale()));
+  auto Scale = ConstantOp::create(
+      Builder, Loc,
+      DenseElementsAttr::get(RankedTensorType::get({}, By.getScale().getType()), By.getScale()));
   auto ZeroTy = RankedTensorType::get({}, By.getCode());
-  auto Zero = ConstantOp::create(Builder, Loc,
-                                 DenseElementsAttr::get(ZeroTy, IntegerAttr::get(By.getCode(), By.getZeroPoint())));
+  auto Zero = ConstantOp::create(
+      Builder, Loc,
+      DenseElementsAttr::get(ZeroTy, IntegerAttr::get(By.getCode(), By.getZeroPoint())));
   auto Codes = QuantizeOp::create(Builder, Loc, Value, Scale, Zero);
   return DequantizeOp::create(Builder, Loc, Codes, Scale, Zero);
 }

@@ -35,11 +35,13 @@ struct Requantized {
 };
 std::optional<Requantized> getRequantized(mlir::Value Value);
 
-/// The same for a value that may be anything: strips the pair where there is one, and says how it quantized.
+/// The same for a value that may be anything: strips the pair where there is one, and says how it
+/// quantized.
 mlir::Value stripRequantized(mlir::Value Value, QuantizationAttr &By);
 
 /// A value quantized and read again.
-mlir::Value createRequantized(mlir::OpBuilder &Builder, mlir::Location Loc, mlir::Value Value, QuantizationAttr By);
+mlir::Value createRequantized(mlir::OpBuilder &Builder, mlir::Location Loc, mlir::Value Value,
+                              QuantizationAttr By);
 
 /// The defining operation if it is of this class and kind.
 template <typename OpT, typename KindT> OpT getOp(mlir::Value Value, KindT Kind) {

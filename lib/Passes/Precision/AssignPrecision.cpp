@@ -86,13 +86,15 @@ FailureOr<Type> AssignPrecisionPass::parseFormat(StringRef Format) {
   if (Format == "f8E4M3FN")
     return Type(
         ScaledType::get(Context, Float8E4M3FNType::get(Context), Size, Float32Type::get(Context)));
-  return Type(PackedType::get(Context, IntegerType::get(Context, Bits), Size, Float16Type::get(Context),
-                              Asymmetric));
+  return Type(PackedType::get(Context, IntegerType::get(Context, Bits), Size,
+                              Float16Type::get(Context), Asymmetric));
 }
 
-/// The codes of the file stay as they are, whatever the format; where no packed type holds them, what they mean stays.
+/// The codes of the file stay as they are, whatever the format; where no packed type holds them,
+/// what they mean stays.
 void AssignPrecisionPass::keep(WeightOp Weight) {
-  StringRef Why = StringRef(Weights).empty() ? "as in the file" : "kept as in the file; --requantize changes it";
+  StringRef Why = StringRef(Weights).empty() ? "as in the file"
+                                             : "kept as in the file; --requantize changes it";
   Type Stored = getFileStoredType(Weight);
   StringRef Scheme = FileScheme;
   if (!Stored) {
@@ -108,7 +110,8 @@ FailureOr<Type> AssignPrecisionPass::parseCacheFormat(StringRef Format) {
   MLIRContext *Context = &getContext();
   auto Scale = Float16Type::get(Context);
   if (Format == "int8")
-    return Type(PackedType::get(Context, IntegerType::get(Context, 8), 0, Scale, /*asymmetric=*/false));
+    return Type(
+        PackedType::get(Context, IntegerType::get(Context, 8), 0, Scale, /*asymmetric=*/false));
   if (Format == "fp8")
     return Type(ScaledType::get(Context, Float8E4M3FNType::get(Context), 0, Scale));
   if (Format != "f32" && Format != "f16" && Format != "bf16")
@@ -132,7 +135,8 @@ LogicalResult AssignPrecisionPass::decide(WeightOp Weight, Role Role) {
   if (failed(Stored))
     return failure();
   bool Coded = isa<StoredTypeInterface>(*Stored);
-  Weight.setPrecisionAttr(PrecisionAttr::get(&getContext(), *Stored, Coded ? StringRef(SchemeName) : "cast", Reason));
+  Weight.setPrecisionAttr(
+      PrecisionAttr::get(&getContext(), *Stored, Coded ? StringRef(SchemeName) : "cast", Reason));
   return success();
 }
 
@@ -187,8 +191,8 @@ void AssignPrecisionPass::runOnOperation() {
   SchemeRegistry Schemes;
   registerAllSchemes(Schemes);
   if (!Schemes.find(SchemeName)) {
-    emitError(getOperation().getLoc()) << "unknown scheme '" << SchemeName
-                                       << "'; known: " << llvm::join(Schemes.getNames(), ", ");
+    emitError(getOperation().getLoc())
+        << "unknown scheme '" << SchemeName << "'; known: " << llvm::join(Schemes.getNames(), ", ");
     return signalPassFailure();
   }
   if (!Activations.empty() && Activations != "i8" && Activations != "f8E4M3FN") {

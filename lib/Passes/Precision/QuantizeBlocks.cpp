@@ -46,7 +46,8 @@ SmallVector<QuantizeBlocksPass::Block> QuantizeBlocksPass::findBlocks() {
   return llvm::map_to_vector(Blocks, [](auto &Entry) { return Entry.second; });
 }
 
-/// Readers of a weight see its new type; a gather gives the table's numbers, so its result is cast back.
+/// Readers of a weight see its new type; a gather gives the table's numbers, so its result is cast
+/// back.
 void QuantizeBlocksPass::retype(UseWeightOp Use, RankedTensorType Type) {
   Use.getResult().setType(Type);
   for (Operation *User : llvm::make_early_inc_range(Use->getUsers())) {
@@ -54,7 +55,8 @@ void QuantizeBlocksPass::retype(UseWeightOp Use, RankedTensorType Type) {
     if (!Gather || Gather.getTable() != Use.getResult())
       continue;
     auto Old = cast<RankedTensorType>(Gather.getType());
-    mlir::Type Element = getStoredElementType(Type) ? Float32Type::get(&getContext()) : Type.getElementType();
+    mlir::Type Element =
+        getStoredElementType(Type) ? Float32Type::get(&getContext()) : Type.getElementType();
     if (Element == Old.getElementType())
       continue;
     OpBuilder Builder(Gather);
@@ -89,7 +91,8 @@ void QuantizeBlocksPass::quantize(WeightOp Weight) {
 static void retypeCaches(func::FuncOp Function) {
   SmallVector<Value> Work;
   for (BlockArgument Argument : Function.getArguments()) {
-    auto Decision = Function.getArgAttrOfType<PrecisionAttr>(Argument.getArgNumber(), "qopt.precision");
+    auto Decision =
+        Function.getArgAttrOfType<PrecisionAttr>(Argument.getArgNumber(), "qopt.precision");
     auto Cache = dyn_cast<KVCacheType>(Argument.getType());
     if (!Cache || !Decision)
       continue;

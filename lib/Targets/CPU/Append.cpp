@@ -111,8 +111,9 @@ void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, Value Batch, Va
   Value First = B.element(B.getArgument(Stream.Source), B.mul(Row, Heads * Size), Element);
   B.loop(B.index(0), B.index(Heads), 1, [&](Value Head) {
     Value Pointer = B.element(First, B.mul(Head, Size), Element);
-    emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table,
-                   [&](Value I, Value Lanes) { Sink(Head, I, emitCoding(B, Stream.Coding, Lanes)); });
+    emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table, [&](Value I, Value Lanes) {
+      Sink(Head, I, emitCoding(B, Stream.Coding, Lanes));
+    });
     Finish(Head);
   });
 }

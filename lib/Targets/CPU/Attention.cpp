@@ -267,8 +267,8 @@ Values AttentionEmitter::emitScores(const Tile &Tile) {
   });
 }
 
-/// Turns a row of scores into exponentials and returns their sum, or into quantized probabilities, which need no more
-/// division.
+/// Turns a row of scores into exponentials and returns their sum, or into quantized probabilities,
+/// which need no more division.
 Value AttentionEmitter::emitSoftmax(const Tile &Tile, int64_t Row, Value Max) {
   Value Largest = B.splat(B.maxLanes(Max));
   int64_t Token = Row / Shape.TileHeads;

@@ -103,8 +103,9 @@ void AppendEmitter::forHeads(const Stream &Stream, Value Tensor, HeadSink Sink,
   Value First = B.element(B.getArgument(Stream.Source), B.mul(Row, Heads * Size), Element);
   B.loop(B.getWarp(), B.index(Heads), B.getWarps(), [&](Value Head) {
     Value Pointer = B.element(First, B.mul(Head, Size), Element);
-    emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table,
-                   [&](Value I, Value Number) { Sink(Head, I, emitCoding(B, Stream.Coding, Number)); });
+    emitRotaryHead(B, Stream.Rotary, Pointer, Element, Size, Table, [&](Value I, Value Number) {
+      Sink(Head, I, emitCoding(B, Stream.Coding, Number));
+    });
     Finish(Head);
   });
 }

@@ -97,8 +97,7 @@ private:
 
 class TensorEmitter : public AttentionEmitter {
 public:
-  TensorEmitter(KernelBuilder &B, AttentionOp Op)
-      : AttentionEmitter(B, Op), Op(Op) {}
+  TensorEmitter(KernelBuilder &B, AttentionOp Op) : AttentionEmitter(B, Op), Op(Op) {}
 
 private:
   void findVisible() override;
@@ -115,7 +114,8 @@ private:
 };
 
 /// One of the two forms, by their common operands.
-template <typename OpT, typename EmitterT, OpT (*Find)(const KernelInfo &, std::string &, codegen::CodingOps &)>
+template <typename OpT, typename EmitterT,
+          OpT (*Find)(const KernelInfo &, std::string &, codegen::CodingOps &)>
 class AttentionLowering : public GpuLowering {
 public:
   explicit AttentionLowering(StringRef Name) : Name(Name) {}
@@ -245,8 +245,7 @@ void AttentionEmitter::emitQuery(Value Item) {
 
 /// The score of a key, -inf where the query does not see it.
 Value AttentionEmitter::emitVisibleScore(Value Position) {
-  Value IsSeen =
-      B.bitAnd(B.lessThan(Position, High), B.lessThan(B.sub(Low, B.index(1)), Position));
+  Value IsSeen = B.bitAnd(B.lessThan(Position, High), B.lessThan(B.sub(Low, B.index(1)), Position));
   return B.choose(
       IsSeen, B.getF32Type(), [&] { return emitScore(Position); }, [&] { return hidden(); });
 }
@@ -277,17 +276,18 @@ Values AttentionEmitter::emitRunningSums(Value Begin) {
   return Channels;
 }
 
-/// The same where weights become codes, which needs their sum first: a second pass scores the keys again.
+/// The same where weights become codes, which needs their sum first: a second pass scores the keys
+/// again.
 Values AttentionEmitter::emitQuantizedSums(Value Begin) {
   auto Base = [&](Value Max) { return B.select(B.equal(Max, hidden()), B.f32(0.0, 0), Max); };
-  Values Sums = B.loop(
-      Begin, High, WarpSize, Values{hidden(), B.f32(0.0, 0)}, [&](Value Block, ValueRange Carried) {
-        Value Score = emitVisibleScore(B.add(Block, B.getLane()));
-        Value Max = B.max(Carried[0], B.warpMax(Score));
-        Value Weight = B.exp(B.sub(Score, Base(Max)));
-        Value Factor = B.exp(B.sub(Carried[0], Base(Max)));
-        return Values{Max, B.fma(Carried[1], Factor, B.warpSum(Weight))};
-      });
+  Values Sums = B.loop(Begin, High, WarpSize, Values{hidden(), B.f32(0.0, 0)},
+                       [&](Value Block, ValueRange Carried) {
+                         Value Score = emitVisibleScore(B.add(Block, B.getLane()));
+                         Value Max = B.max(Carried[0], B.warpMax(Score));
+                         Value Weight = B.exp(B.sub(Score, Base(Max)));
+                         Value Factor = B.exp(B.sub(Carried[0], Base(Max)));
+                         return Values{Max, B.fma(Carried[1], Factor, B.warpSum(Weight))};
+                       });
   Value IsEmpty = B.equal(Sums[1], B.f32(0.0, 0));
   Value Sum = B.select(IsEmpty, B.f32(1.0, 0), Sums[1]);
   Values Init(getShare(), B.f32(0.0, 0));

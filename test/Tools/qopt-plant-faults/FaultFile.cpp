@@ -102,8 +102,8 @@ Result<FaultFile> FaultFile::read(StringRef Path) {
   for (StringRef Line : Lines) {
     ++Number;
     if (Line.consume_front("//") && !Reader.readLine(Line, Number))
-      return Status(StatusCode::BadInput,
-                    Path.str() + ":" + std::to_string(Number) + ": cannot read '" + Line.str() + "'");
+      return Status(StatusCode::BadInput, Path.str() + ":" + std::to_string(Number) +
+                                              ": cannot read '" + Line.str() + "'");
   }
   for (const Fault &Fault : File.Faults)
     if (Fault.Place.empty())

@@ -4,12 +4,12 @@
 #include "FaultFile.h"
 #include "GpuMachine.h"
 
-#include "gtest/gtest-spi.h"
-#include "gtest/gtest.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include "gtest/gtest-spi.h"
+#include "gtest/gtest.h"
 
 #include <set>
 
@@ -164,14 +164,14 @@ void Planter::plantAt(const Fault &Fault, ArrayRef<Site> Sites) {
   const Site &First = Sites.front();
   StringRef Old = StringRef(Ptx).slice(First.Begin, First.End);
   std::string New = onOneLine(expand(Fault.Replacement, First));
-  std::string Where =
-      formatv("{0}, PTX line {1}: {2} -> {3}", sys::path::filename(File.Path),
-              1 + StringRef(Ptx).take_front(First.Begin).count('\n'), onOneLine(Old),
-              New.empty() ? "nothing" : New);
+  std::string Where = formatv("{0}, PTX line {1}: {2} -> {3}", sys::path::filename(File.Path),
+                              1 + StringRef(Ptx).take_front(First.Begin).count('\n'),
+                              onOneLine(Old), New.empty() ? "nothing" : New);
   if (Sites.size() > 1)
     Where += formatv(" (and {0} more)", Sites.size() - 1);
   if (!Result.IsLoaded)
-    return fail(Fault.Line, Fault.Name + ": is no PTX any more: " + Where + ": " + Result.FirstMessage);
+    return fail(Fault.Line,
+                Fault.Name + ": is no PTX any more: " + Where + ": " + Result.FirstMessage);
   if (Result.CaughtBy.empty())
     return fail(Fault.Line, Fault.Name + ": nobody catches it: " + Where);
   if (!Fault.CaughtBy.empty() && Fault.CaughtBy != Result.CaughtBy)

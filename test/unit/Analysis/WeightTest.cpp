@@ -49,12 +49,13 @@ protected:
     auto Layout = cast<qkernel::WeightLayoutInterface>(*Weight.getLayout());
     std::string Bytes(Layout.getByteSize(cast<RankedTensorType>(Weight.getType())), '\xAA');
     std::mutex Mutex;
-    Status Error = packWeight(Weight, Layout, Schemes, sources(), Threads, [&](int64_t Offset, ArrayRef<char> Piece) {
-      std::lock_guard<std::mutex> Lock(Mutex);
-      EXPECT_LE(Offset + Piece.size(), Bytes.size());
-      std::memcpy(&Bytes[Offset], Piece.data(), Piece.size());
-      return Status();
-    });
+    Status Error = packWeight(Weight, Layout, Schemes, sources(), Threads,
+                              [&](int64_t Offset, ArrayRef<char> Piece) {
+                                std::lock_guard<std::mutex> Lock(Mutex);
+                                EXPECT_LE(Offset + Piece.size(), Bytes.size());
+                                std::memcpy(&Bytes[Offset], Piece.data(), Piece.size());
+                                return Status();
+                              });
     if (!Error.ok())
       return Error;
     return Bytes;
@@ -67,13 +68,15 @@ protected:
 };
 
 TEST_F(WeightTest, TransposeAndSlice) {
-  WeightOp Weight = parse(R"(qopt.weight @w : tensor<2x3xf32> from [#qopt.source<"f", offset = 0, length = 48, type = tensor<3x4xf32>, hash = 0>]
+  WeightOp Weight = parse(
+      R"(qopt.weight @w : tensor<2x3xf32> from [#qopt.source<"f", offset = 0, length = 48, type = tensor<3x4xf32>, hash = 0>]
     steps [#qopt.transpose<[1, 0]>, #qopt.slice<axis = 0, offset = 1, size = 2>])");
   EXPECT_EQ(readAll(Weight), (std::vector<float>{1, 5, 9, 2, 6, 10}));
 }
 
 TEST_F(WeightTest, ReshapeOfATransposedMatrix) {
-  WeightOp Weight = parse(R"(qopt.weight @w : tensor<4x3xf32> from [#qopt.source<"f", offset = 0, length = 48, type = tensor<2x6xf32>, hash = 0>]
+  WeightOp Weight = parse(
+      R"(qopt.weight @w : tensor<4x3xf32> from [#qopt.source<"f", offset = 0, length = 48, type = tensor<2x6xf32>, hash = 0>]
     steps [#qopt.transpose<[1, 0]>, #qopt.reshape<[4, 3]>])");
   EXPECT_EQ(readAll(Weight), (std::vector<float>{0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11}));
 }
@@ -86,13 +89,15 @@ TEST_F(WeightTest, SourcesAreConcatenated) {
 
 TEST_F(WeightTest, ScaleAndCastApplyInOrder) {
   Values[0] = 1.0f + 0x1p-11f;
-  WeightOp Weight = parse(R"(qopt.weight @w : tensor<1x1xf16> from [#qopt.source<"f", offset = 0, length = 4, type = tensor<1x1xf32>, hash = 0>]
+  WeightOp Weight = parse(
+      R"(qopt.weight @w : tensor<1x1xf16> from [#qopt.source<"f", offset = 0, length = 4, type = tensor<1x1xf32>, hash = 0>]
     steps [#qopt.scale<2.0 : f32>, #qopt.cast<f16>])");
   EXPECT_EQ(readAll(Weight), (std::vector<float>{2.0f}));
 }
 
 TEST_F(WeightTest, SourceBeyondItsFile) {
-  WeightOp Weight = parse(R"(qopt.weight @w : tensor<4xf32> from [#qopt.source<"f", offset = 16380, length = 16, type = tensor<4xf32>, hash = 0>])");
+  WeightOp Weight = parse(
+      R"(qopt.weight @w : tensor<4xf32> from [#qopt.source<"f", offset = 16380, length = 16, type = tensor<4xf32>, hash = 0>])");
   auto Reader = WeightReader::open(Weight, sources());
   ASSERT_FALSE(Reader.ok());
   EXPECT_EQ(Reader.status().code(), StatusCode::BadInput);
@@ -118,12 +123,14 @@ TEST_F(WeightTest, FourBitPanelsHoldWhatTheyShould) {
       Code = Code >= 8 ? Code - 16 : Code;
       uint16_t Scale;
       std::memcpy(&Scale, Group + 32 * 4 + Row % 32 * 2, 2);
-      EXPECT_EQ(float(Code) * floatFromHalf(Scale), Expected.read(Stored, Row, Column)) << Row << ", " << Column;
+      EXPECT_EQ(float(Code) * floatFromHalf(Scale), Expected.read(Stored, Row, Column))
+          << Row << ", " << Column;
     }
 }
 
 TEST_F(WeightTest, AnyNumberOfThreadsGivesTheSameBytes) {
-  WeightOp Weight = parse(R"(qopt.weight @w : tensor<100x40x!qopt.packed<i8, group = 0, scale = f16, asymmetric>>
+  WeightOp Weight =
+      parse(R"(qopt.weight @w : tensor<100x40x!qopt.packed<i8, group = 0, scale = f16, asymmetric>>
     from [#qopt.source<"f", offset = 0, length = 16000, type = tensor<40x100xf32>, hash = 0>] steps [#qopt.transpose<[1, 0]>] scheme "rtn" layout #qkernel.panels<32>)");
   auto One = pack(Weight, 1), Three = pack(Weight, 3);
   ASSERT_TRUE(One.ok() && Three.ok());
@@ -131,7 +138,8 @@ TEST_F(WeightTest, AnyNumberOfThreadsGivesTheSameBytes) {
 }
 
 TEST_F(WeightTest, PlainRowsKeepTheirOrder) {
-  WeightOp Weight = parse(R"(qopt.weight @w : tensor<3x2xf32> from [#qopt.source<"f", offset = 4, length = 24, type = tensor<3x2xf32>, hash = 0>] layout #qkernel.plain)");
+  WeightOp Weight = parse(
+      R"(qopt.weight @w : tensor<3x2xf32> from [#qopt.source<"f", offset = 4, length = 24, type = tensor<3x2xf32>, hash = 0>] layout #qkernel.plain)");
   auto Bytes = pack(Weight, 2);
   ASSERT_TRUE(Bytes.ok());
   EXPECT_EQ(std::memcmp(Bytes->data(), Values.data() + 1, 24), 0);
@@ -143,7 +151,8 @@ TEST_F(WeightTest, WhatNoCodeHoldsIsRefused) {
     from [#qopt.source<"f", offset = 0, length = 32, type = tensor<2x4xf32>, hash = 0>] scheme "rtn" layout #qkernel.panels<32>)");
   auto Bytes = pack(Weight, 1);
   ASSERT_FALSE(Bytes.ok());
-  EXPECT_NE(Bytes.status().message().find("'w': element [1, 1] is nan"), std::string::npos) << Bytes.status().message();
+  EXPECT_NE(Bytes.status().message().find("'w': element [1, 1] is nan"), std::string::npos)
+      << Bytes.status().message();
 }
 
 //===- Codes of the file ----------------------------------------------------------------------===//
@@ -156,7 +165,8 @@ protected:
   template <typename T> int64_t put(std::initializer_list<T> Numbers) {
     int64_t Offset = File.size();
     for (T Number : Numbers)
-      File.insert(File.end(), reinterpret_cast<const char *>(&Number), reinterpret_cast<const char *>(&Number + 1));
+      File.insert(File.end(), reinterpret_cast<const char *>(&Number),
+                  reinterpret_cast<const char *>(&Number + 1));
     return Offset;
   }
 
@@ -165,10 +175,12 @@ protected:
   }
 
   std::string source(int64_t Offset, int64_t Length, const std::string &Type) {
-    return "#qopt.source<\"f\", offset = " + std::to_string(Offset) + ", length = " + std::to_string(Length) + ", type = tensor<" + Type +
-           ">, hash = 0>";
+    return "#qopt.source<\"f\", offset = " + std::to_string(Offset) +
+           ", length = " + std::to_string(Length) + ", type = tensor<" + Type + ">, hash = 0>";
   }
-  std::string codes(int64_t Offset, int64_t Length, const std::string &Type) { return source(Offset, Length, Type).substr(12); }
+  std::string codes(int64_t Offset, int64_t Length, const std::string &Type) {
+    return source(Offset, Length, Type).substr(12);
+  }
 
   std::vector<float> readAll(WeightOp Weight) {
     auto Reader = WeightReader::open(Weight, sources());
@@ -193,26 +205,36 @@ protected:
 };
 
 TEST_F(StoredWeightTest, PaddedBlocksOfFourBits) {
-  // Two rows of three codes in blocks of two: each row takes four codes, and a byte for its two zero points.
-  int64_t Codes = put<uint8_t>({0x21, 0xF3, 0x54, 0xF6}), Scales = put<float>({1, 2, 0.5, -1}), Zeros = put<uint8_t>({0x21, 0x43});
-  std::string Text = "qopt.weight @w : tensor<2x3xf32> from [#qopt.stored_source<tensor<2x3xf32>, block = [1, 2], codes = " +
-                     codes(Codes, 4, "2x4xui4") + ", scales = " + source(Scales, 16, "2x2xf32") + " zero_points = " + source(Zeros, 2, "2x2xui4") + ">]";
+  // Two rows of three codes in blocks of two: each row takes four codes, and a byte for its two
+  // zero points.
+  int64_t Codes = put<uint8_t>({0x21, 0xF3, 0x54, 0xF6}), Scales = put<float>({1, 2, 0.5, -1}),
+          Zeros = put<uint8_t>({0x21, 0x43});
+  std::string Text = "qopt.weight @w : tensor<2x3xf32> from [#qopt.stored_source<tensor<2x3xf32>, "
+                     "block = [1, 2], codes = " +
+                     codes(Codes, 4, "2x4xui4") + ", scales = " + source(Scales, 16, "2x2xf32") +
+                     " zero_points = " + source(Zeros, 2, "2x2xui4") + ">]";
   EXPECT_EQ(readAll(parse(Text)), (std::vector<float>{0, 1, 2, 0.5, 1, -2}));
 }
 
 TEST_F(StoredWeightTest, NamedGroupsAndOneZeroPoint) {
   int64_t Codes = put<int8_t>({-128, 127, 0, 5});
-  std::string Text = "qopt.weight @w : tensor<1x4xf32> from [#qopt.stored_source<tensor<1x4xf32>, block = [1, 2], codes = " + codes(Codes, 4, "1x4xi8") +
-                     ", scales = dense<[[1.0, 10.0]]> : tensor<1x2xf32> zero = -1 groups = dense<[1, 0, 1, 0]> : tensor<4xi32>>]";
+  std::string Text = "qopt.weight @w : tensor<1x4xf32> from [#qopt.stored_source<tensor<1x4xf32>, "
+                     "block = [1, 2], codes = " +
+                     codes(Codes, 4, "1x4xi8") +
+                     ", scales = dense<[[1.0, 10.0]]> : tensor<1x2xf32> zero = -1 groups = "
+                     "dense<[1, 0, 1, 0]> : tensor<4xi32>>]";
   EXPECT_EQ(readAll(parse(Text)), (std::vector<float>{-1270, 128, 10, 6}));
 }
 
 TEST_F(StoredWeightTest, ReadsInTheTypeOfTheFile) {
   // 255 times the f16 next to a third is no f16.
   int64_t Codes = put<uint8_t>({255});
-  std::string Text = "qopt.weight @w : tensor<1x1xf16> from [#qopt.stored_source<tensor<1x1xf16>, block = [1, 1], codes = " + codes(Codes, 1, "1x1xui8") +
+  std::string Text = "qopt.weight @w : tensor<1x1xf16> from [#qopt.stored_source<tensor<1x1xf16>, "
+                     "block = [1, 1], codes = " +
+                     codes(Codes, 1, "1x1xui8") +
                      ", scales = dense<0.333251953125> : tensor<1x1xf16>>]";
-  EXPECT_EQ(readAll(parse(Text)), (std::vector<float>{floatFromHalf(halfFromFloat(255 * 0.333251953125f))}));
+  EXPECT_EQ(readAll(parse(Text)),
+            (std::vector<float>{floatFromHalf(halfFromFloat(255 * 0.333251953125f))}));
 }
 
 TEST_F(StoredWeightTest, KeptCodesMeanTheSame) {
@@ -223,45 +245,63 @@ TEST_F(StoredWeightTest, KeptCodesMeanTheSame) {
     for (int I = 0; I < 48; ++I)
       put<uint8_t>({uint8_t(I * 37 + 11)});
     bool Narrow = Kind[std::strlen(Kind) - 1] == '4';
-    int64_t Scales = put<float>({1, -2, 3, 0.25f, 5, 0}), Zeros = put<uint8_t>({3, 200, 7, 0, 1, 255});
-    std::string Source = "#qopt.stored_source<tensor<16x3xf32>, block = [8, 1], codes = " + codes(0, Narrow ? 24 : 48, "16x3x" + std::string(Kind)) +
-                         ", scales = " + source(Scales, 24, "2x3xf32") + " zero_points = " + source(Zeros, Narrow ? 3 : 6, "2x3x" + std::string(Kind)) + ">";
-    std::string Steps = " steps [#qopt.transpose<[1, 0]>, #qopt.slice<axis = 0, offset = 1, size = 2>, #qopt.slice<axis = 1, offset = 8, size = 8>]";
-    std::vector<float> Meaning = readAll(parse("qopt.weight @w : tensor<2x8xf32> from [" + Source + "]" + Steps));
-    WeightOp Kept = parse("qopt.weight @w : tensor<2x8x!qopt.packed<i" + std::string(Narrow ? "4" : "8") +
-                          ", group = 0, scale = f32, asymmetric>> from [" + Source + "]" + Steps + " scheme \"file\" layout #qkernel.panels<32>");
+    int64_t Scales = put<float>({1, -2, 3, 0.25f, 5, 0}),
+            Zeros = put<uint8_t>({3, 200, 7, 0, 1, 255});
+    std::string Source = "#qopt.stored_source<tensor<16x3xf32>, block = [8, 1], codes = " +
+                         codes(0, Narrow ? 24 : 48, "16x3x" + std::string(Kind)) +
+                         ", scales = " + source(Scales, 24, "2x3xf32") + " zero_points = " +
+                         source(Zeros, Narrow ? 3 : 6, "2x3x" + std::string(Kind)) + ">";
+    std::string Steps = " steps [#qopt.transpose<[1, 0]>, #qopt.slice<axis = 0, offset = 1, size = "
+                        "2>, #qopt.slice<axis = 1, offset = 8, size = 8>]";
+    std::vector<float> Meaning =
+        readAll(parse("qopt.weight @w : tensor<2x8xf32> from [" + Source + "]" + Steps));
+    WeightOp Kept =
+        parse("qopt.weight @w : tensor<2x8x!qopt.packed<i" + std::string(Narrow ? "4" : "8") +
+              ", group = 0, scale = f32, asymmetric>> from [" + Source + "]" + Steps +
+              " scheme \"file\" layout #qkernel.panels<32>");
     EXPECT_EQ(readKept(Kept), Meaning);
-    std::string Bytes(cast<qkernel::WeightLayoutInterface>(*Kept.getLayout()).getByteSize(cast<RankedTensorType>(Kept.getType())), 0);
-    EXPECT_TRUE(packWeight(Kept, cast<qkernel::WeightLayoutInterface>(*Kept.getLayout()), Schemes, sources(), 2,
-                           [&](int64_t, ArrayRef<char>) { return Status(); })
+    std::string Bytes(cast<qkernel::WeightLayoutInterface>(*Kept.getLayout())
+                          .getByteSize(cast<RankedTensorType>(Kept.getType())),
+                      0);
+    EXPECT_TRUE(packWeight(Kept, cast<qkernel::WeightLayoutInterface>(*Kept.getLayout()), Schemes,
+                           sources(), 2, [&](int64_t, ArrayRef<char>) { return Status(); })
                     .ok());
   }
 }
 
 TEST_F(StoredWeightTest, AGroupThatIsNoneIsRefused) {
   put<uint8_t>({1, 2, 3, 4});
-  WeightOp Weight = parse("qopt.weight @w : tensor<1x4xf32> from [#qopt.stored_source<tensor<1x4xf32>, block = [1, 2], codes = " + codes(0, 4, "1x4xi8") +
-                          ", scales = dense<1.0> : tensor<1x2xf32> groups = dense<[0, 1, 2, 0]> : tensor<4xi32>>]");
+  WeightOp Weight = parse(
+      "qopt.weight @w : tensor<1x4xf32> from [#qopt.stored_source<tensor<1x4xf32>, block = [1, 2], "
+      "codes = " +
+      codes(0, 4, "1x4xi8") +
+      ", scales = dense<1.0> : tensor<1x2xf32> groups = dense<[0, 1, 2, 0]> : tensor<4xi32>>]");
   auto Reader = WeightReader::open(Weight, sources());
   ASSERT_FALSE(Reader.ok());
-  EXPECT_NE(Reader.status().message().find("element 2 is in group 2, expected 0 to 1"), std::string::npos);
+  EXPECT_NE(Reader.status().message().find("element 2 is in group 2, expected 0 to 1"),
+            std::string::npos);
 }
 
 TEST_F(StoredWeightTest, ReshapesOfWholeAxesKeepCodes) {
   // A convolution's weight [2, 3, 2, 2] with a scale for each output, as the matrix [2, 12].
   for (int I = 0; I < 24; ++I)
     put<int8_t>({int8_t(I * 11 - 100)});
-  std::string Source = "#qopt.stored_source<tensor<2x3x2x2xf32>, block = [1, 3, 2, 2], codes = " + codes(0, 24, "2x3x2x2xi8") +
+  std::string Source = "#qopt.stored_source<tensor<2x3x2x2xf32>, block = [1, 3, 2, 2], codes = " +
+                       codes(0, 24, "2x3x2x2xi8") +
                        ", scales = dense<[[[[0.5]]], [[[-3.0]]]]> : tensor<2x1x1x1xf32>>";
-  std::vector<float> Meaning = readAll(parse("qopt.weight @w : tensor<2x12xf32> from [" + Source + "] steps [#qopt.reshape<[2, 12]>]"));
-  WeightOp Kept = parse("qopt.weight @w : tensor<2x12x!qopt.packed<i8, group = 0, scale = f32>> from [" + Source + "] steps [#qopt.reshape<[2, 12]>] scheme \"file\"");
+  std::vector<float> Meaning = readAll(parse("qopt.weight @w : tensor<2x12xf32> from [" + Source +
+                                             "] steps [#qopt.reshape<[2, 12]>]"));
+  WeightOp Kept =
+      parse("qopt.weight @w : tensor<2x12x!qopt.packed<i8, group = 0, scale = f32>> from [" +
+            Source + "] steps [#qopt.reshape<[2, 12]>] scheme \"file\"");
   EXPECT_EQ(readKept(Kept), Meaning);
 }
 
 TEST_F(StoredWeightTest, PartsBeyondTheFileAreRefused) {
   put<uint8_t>({1, 2, 3, 4});
-  WeightOp Weight = parse("qopt.weight @w : tensor<1x4xf32> from [#qopt.stored_source<tensor<1x4xf32>, block = [1, 4], codes = " + codes(0, 4, "1x4xi8") +
-                          ", scales = " + source(4, 4, "1x1xf32") + ">]");
+  WeightOp Weight = parse("qopt.weight @w : tensor<1x4xf32> from "
+                          "[#qopt.stored_source<tensor<1x4xf32>, block = [1, 4], codes = " +
+                          codes(0, 4, "1x4xi8") + ", scales = " + source(4, 4, "1x1xf32") + ">]");
   auto Reader = WeightReader::open(Weight, sources());
   ASSERT_FALSE(Reader.ok());
   EXPECT_EQ(Reader.status().code(), StatusCode::BadInput);

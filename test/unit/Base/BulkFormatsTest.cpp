@@ -55,21 +55,24 @@ TEST(BulkFormats, RangeOfEveryLength) {
 }
 
 TEST(BulkFormats, CodesAreRoundedAndClamped) {
-  std::vector<float> Values = {0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 7.49f, 7.5f, 100.0f, -100.0f, -8.5f, 0.0f, -0.0f};
+  std::vector<float> Values = {0.5f, 1.5f,   2.5f,    -0.5f, -1.5f, 7.49f,
+                               7.5f, 100.0f, -100.0f, -8.5f, 0.0f,  -0.0f};
   std::vector<int16_t> Codes(Values.size());
   roundToCodes(Values.data(), int64_t(Values.size()), 1, 0, -8, 7, Codes.data());
   EXPECT_EQ(Codes, (std::vector<int16_t>{0, 2, 2, 0, -2, 7, 7, 7, -8, -8, 0, 0}));
   roundToCodes(Values.data(), int64_t(Values.size()), 2, 5, 0, 15, Codes.data());
   for (size_t I = 0; I < Values.size(); ++I)
-    EXPECT_EQ(Codes[I], int16_t(std::clamp(std::nearbyint(Values[I] * 2) + 5, 0.0f, 15.0f))) << Values[I];
+    EXPECT_EQ(Codes[I], int16_t(std::clamp(std::nearbyint(Values[I] * 2) + 5, 0.0f, 15.0f)))
+        << Values[I];
 }
 
 TEST(BulkFormats, FiniteEverywhere) {
   std::vector<float> Values(37, 1.0f);
   Values[3] = std::numeric_limits<float>::max();
   EXPECT_TRUE(allFinite(Values.data(), 37));
-  for (float Special : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                        -std::numeric_limits<float>::infinity()})
+  for (float Special :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()})
     for (size_t At : {size_t(0), size_t(15), size_t(36)}) {
       std::vector<float> Bad = Values;
       Bad[At] = Special;

@@ -184,9 +184,10 @@ TEST(Contraction, LastTokens) {
 }
 
 TEST(Contraction, FloatZeroPoints) {
-  for (const char *Weight :
-       {"!qopt.packed<i4, group = 32, scale = f16, asymmetric = f16>", "!qopt.packed<i2, group = 16, scale = f32, asymmetric = f32>",
-        "!qopt.packed<i8, group = 0, scale = f32, asymmetric = bf16>", "!qopt.packed<i2, group = 32, scale = f16>"})
+  for (const char *Weight : {"!qopt.packed<i4, group = 32, scale = f16, asymmetric = f16>",
+                             "!qopt.packed<i2, group = 16, scale = f32, asymmetric = f32>",
+                             "!qopt.packed<i8, group = 0, scale = f32, asymmetric = bf16>",
+                             "!qopt.packed<i2, group = 32, scale = f16>"})
     for (int64_t K : {31, 75, 200})
       runLinear({Weight, "f32", {1, 5}, 37, K, "codes"});
 }

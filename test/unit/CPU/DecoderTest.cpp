@@ -116,8 +116,9 @@ TEST(Attention, WindowAndSoftcap) {
 
 TEST(Attention, ScoresAndProbabilitiesThroughCodes) {
   // Scores may fall to the other side of a tie; their codes are fine enough for the budget.
-  for (const char *Codes : {" scores <i16, scale = 1.0e-05 : f32, zero_point = 0>",
-                            " probabilities <ui16, scale = 1.52590219e-05 : f32, zero_point = 0>"}) {
+  for (const char *Codes :
+       {" scores <i16, scale = 1.0e-05 : f32, zero_point = 0>",
+        " probabilities <ui16, scale = 1.52590219e-05 : f32, zero_point = 0>"}) {
     Attention Case{4, 2, 16};
     Case.Budget = "codes";
     Case.Codes = Codes;

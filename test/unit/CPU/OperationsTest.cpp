@@ -353,12 +353,14 @@ TEST(Elementwise, Codes) {
                                            "%z = qopt.constant dense<") +
                                Zero + "> : " + Number + "\n";
       std::vector<double> Values = Interesting;
-      for (double Tie : {0.25, 0.75, -0.25, -0.75, 63.5, 63.75, 64.0, -64.25, 127.75, 16383.75, 1e6})
+      for (double Tie :
+           {0.25, 0.75, -0.25, -0.75, 63.5, 63.75, 64.0, -64.25, 127.75, 16383.75, 1e6})
         Values.push_back(Tie);
-      std::string Quantize = " = qopt.quantize %x, %s, %z : tensor<?x?x20xf32>, tensor<f32>, " + Number;
-      KernelTester(kernel("%x: tensor<?x?x20xf32> {qopt.dims = #rows}", Codes,
-                          Parameters + "%r" + Quantize),
-                   {1, 3})
+      std::string Quantize =
+          " = qopt.quantize %x, %s, %z : tensor<?x?x20xf32>, tensor<f32>, " + Number;
+      KernelTester(
+          kernel("%x: tensor<?x?x20xf32> {qopt.dims = #rows}", Codes, Parameters + "%r" + Quantize),
+          {1, 3})
           .floats(0, Values)
           .budget("codes", "any")
           .run();
@@ -371,21 +373,23 @@ TEST(Elementwise, Codes) {
           .budget("codes", "any")
           .run();
     }
-  KernelTester(kernel("%x: tensor<3x20xi32>, %s: tensor<20xf32>, %z: tensor<i32>",
-                      "tensor<3x20xf32>",
-                      "%r = qopt.dequantize %x, %s, %z : tensor<3x20xi32>, tensor<20xf32>, tensor<i32>"),
-               {1, 1})
+  KernelTester(
+      kernel("%x: tensor<3x20xi32>, %s: tensor<20xf32>, %z: tensor<i32>", "tensor<3x20xf32>",
+             "%r = qopt.dequantize %x, %s, %z : tensor<3x20xi32>, tensor<20xf32>, tensor<i32>"),
+      {1, 1})
       .budget("codes", "any")
       .run();
 }
 
 TEST(Elementwise, CodesWithShortScales) {
   for (const char *Scale : {"f16", "bf16"})
-    KernelTester(kernel("%x: tensor<?x?x20xf32> {qopt.dims = #rows}, %s: tensor<" + std::string(Scale) + ">",
-                        "tensor<?x?x20xi8>",
-                        "%z = qopt.constant dense<-3> : tensor<i8>\n%r = qopt.quantize %x, %s, %z : tensor<?x?x20xf32>, tensor<" +
-                            std::string(Scale) + ">, tensor<i8>"),
-                 {1, 3})
+    KernelTester(
+        kernel("%x: tensor<?x?x20xf32> {qopt.dims = #rows}, %s: tensor<" + std::string(Scale) + ">",
+               "tensor<?x?x20xi8>",
+               "%z = qopt.constant dense<-3> : tensor<i8>\n%r = qopt.quantize %x, %s, %z : "
+               "tensor<?x?x20xf32>, tensor<" +
+                   std::string(Scale) + ">, tensor<i8>"),
+        {1, 3})
         .floats(0, {0.125, 0.37, -0.125, 1.0005, 12.4, -3.33, 40.0, -40.0, 0.0, 2.5})
         .floats(1, {0.25})
         .budget("codes", "any")

@@ -294,6 +294,7 @@ TEST_F(Decoder, ScoresAndProbabilitiesThroughCodes) {
   expectFloats(attention("scores <i8, scale = 100.0 : f32, zero_point = 0>"),
                {7.0 / 3, 70.0 / 3, 7.0 / 3, 70.0 / 3, 7.0 / 3, 70.0 / 3, 7.0 / 3, 70.0 / 3});
   // Weights of 1/4, 1/2 and 1/4 are whole codes of 1/4; 0.2689 and 0.7311 become 1/4 and 3/4.
-  ReferenceTensor Causal = attention("causal probabilities <ui8, scale = 0.25 : f32, zero_point = 0>");
+  ReferenceTensor Causal =
+      attention("causal probabilities <ui8, scale = 0.25 : f32, zero_point = 0>");
   EXPECT_EQ(Causal.getFloat(0), 0.75 * 1 + 0.25 * 2);
 }

@@ -201,16 +201,19 @@ TEST_F(Elementwise, IntegersRoundOnceToFloats) {
 TEST_F(Elementwise, Quantize) {
   auto Quantize = [&](const std::string &Code, const std::string &Scale, double By, int64_t Zero,
                       llvm::ArrayRef<double> Numbers) {
-    ReferenceTensor X = floats(std::to_string(Numbers.size()) + "xf32", Numbers), S = floats(Scale, {By}),
-                    Z = integers(Code, {Zero});
+    ReferenceTensor X = floats(std::to_string(Numbers.size()) + "xf32", Numbers),
+                    S = floats(Scale, {By}), Z = integers(Code, {Zero});
     std::string Count = std::to_string(Numbers.size());
-    return evaluate(program("qopt.quantize %a, %b, %c : tensor<" + Count + "xf32>, tensor<" + Scale + ">, tensor<" + Code + ">",
+    return evaluate(program("qopt.quantize %a, %b, %c : tensor<" + Count + "xf32>, tensor<" +
+                                Scale + ">, tensor<" + Code + ">",
                             {X, S, Z}, Count + "x" + Code),
                     {X, S, Z});
   };
   // Ties go to even before the zero point is added.
-  expectIntegers(Quantize("ui8", "f32", 0.5, 3, {0, 0.25, 0.75, -0.25, -0.75, 1.2}), {3, 3, 5, 3, 1, 5});
-  expectIntegers(Quantize("i8", "f32", 1, 0, {127.4, 127.5, 300, -128.5, -129, 3e38}), {127, 127, 127, -128, -128, 127});
+  expectIntegers(Quantize("ui8", "f32", 0.5, 3, {0, 0.25, 0.75, -0.25, -0.75, 1.2}),
+                 {3, 3, 5, 3, 1, 5});
+  expectIntegers(Quantize("i8", "f32", 1, 0, {127.4, 127.5, 300, -128.5, -129, 3e38}),
+                 {127, 127, 127, -128, -128, 127});
   expectIntegers(Quantize("ui8", "f32", 1, 0, {-1, 255.5, Inf, -Inf, NaN}), {0, 255, 255, 0, 255});
   expectIntegers(Quantize("i16", "f32", -0.5, -2, {1, -1}), {-4, 0});
   expectIntegers(Quantize("ui16", "f32", 1, 65535, {0, -65535, 1}), {65535, 0, 65535});
@@ -239,10 +242,13 @@ TEST_F(Elementwise, QuantizeToFloat8) {
 }
 
 TEST_F(Elementwise, Dequantize) {
-  ReferenceTensor X = integers("2x3xui8", {0, 128, 255, 1, 2, 3}), S = floats("3xf32", {0.5, -2, 0}),
-                  Z = integers("ui8", {128});
-  expectFloats(evaluate(program("qopt.dequantize %a, %b, %c : tensor<2x3xui8>, tensor<3xf32>, tensor<ui8>", {X, S, Z}, "2x3xf32"), {X, S, Z}),
-               {-64, -0.0, 0, -63.5, 252, -0.0});
+  ReferenceTensor X = integers("2x3xui8", {0, 128, 255, 1, 2, 3}),
+                  S = floats("3xf32", {0.5, -2, 0}), Z = integers("ui8", {128});
+  expectFloats(
+      evaluate(program("qopt.dequantize %a, %b, %c : tensor<2x3xui8>, tensor<3xf32>, tensor<ui8>",
+                       {X, S, Z}, "2x3xf32"),
+               {X, S, Z}),
+      {-64, -0.0, 0, -63.5, 252, -0.0});
 }
 
 TEST_F(Elementwise, DynamicScale) {

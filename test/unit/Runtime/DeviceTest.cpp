@@ -45,8 +45,12 @@ public:
     std::memcpy(To, From, static_cast<size_t>(Bytes));
     return {};
   }
-  Status copyToDevice(void *To, const void *From, int64_t Bytes) override { return copy(To, From, Bytes); }
-  Status copyToHost(void *To, const void *From, int64_t Bytes) override { return copy(To, From, Bytes); }
+  Status copyToDevice(void *To, const void *From, int64_t Bytes) override {
+    return copy(To, From, Bytes);
+  }
+  Status copyToHost(void *To, const void *From, int64_t Bytes) override {
+    return copy(To, From, Bytes);
+  }
   Result<void *> importConstant(const void *Data, int64_t Bytes) override {
     return stage(Data, Bytes);
   }

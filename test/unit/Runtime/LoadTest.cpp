@@ -144,7 +144,8 @@ TEST_F(Load, OtherTargetsAreNamed) {
   artefact::Manifest M = decoderManifest();
   M.Target = "npu";
   writeArtefact(T.path("m"), decoderTable(), M);
-  expectRefused(T.path("m"), StatusCode::Unsupported, "is built for npu, this runtime runs cpu, sm80");
+  expectRefused(T.path("m"), StatusCode::Unsupported,
+                "is built for npu, this runtime runs cpu, sm80");
 }
 
 TEST_F(Load, WeightsMustBeThere) {

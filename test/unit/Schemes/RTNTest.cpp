@@ -17,8 +17,10 @@ protected:
     registerAllSchemes(Schemes);
   }
 
-  QuantizedRows quantize(unsigned Bits, int64_t Group, bool Asymmetric, std::vector<float> Values, int64_t Rows = 1) {
-    Stored = PackedType::get(&Context, IntegerType::get(&Context, Bits), Group, Float32Type::get(&Context), Asymmetric);
+  QuantizedRows quantize(unsigned Bits, int64_t Group, bool Asymmetric, std::vector<float> Values,
+                         int64_t Rows = 1) {
+    Stored = PackedType::get(&Context, IntegerType::get(&Context, Bits), Group,
+                             Float32Type::get(&Context), Asymmetric);
     QuantizedRows Result;
     Schemes.find("rtn")->quantizeRows(Stored, Values.data(), Rows, Values.size() / Rows, Result);
     return Result;
@@ -30,7 +32,8 @@ protected:
 };
 
 TEST_F(RTNTest, TheSignedExtremeIsExact) {
-  // -8 has no counterpart: the scale takes the sign of the extreme, so that 4 is the code -8 times -0.5.
+  // -8 has no counterpart: the scale takes the sign of the extreme, so that 4 is the code -8 times
+  // -0.5.
   QuantizedRows Rows = quantize(4, 0, false, {4.0f, -3.5f, 0.0f, 1.0f});
   EXPECT_EQ(Rows.Scales[0], -0.5f);
   EXPECT_EQ(Rows.Codes, (std::vector<int16_t>{-8, 7, 0, -2}));

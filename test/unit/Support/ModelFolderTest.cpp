@@ -44,7 +44,8 @@ protected:
     auto File = Folder.map(Name);
     return File ? std::string((*File)->text()) : "refused: " + File.status().message();
   }
-  static void expectRefused(ModelFolder &Folder, const std::string &Name, const std::string &Message) {
+  static void expectRefused(ModelFolder &Folder, const std::string &Name,
+                            const std::string &Message) {
     auto File = Folder.map(Name);
     ASSERT_FALSE(File.ok()) << Name;
     EXPECT_EQ(File.status().code(), StatusCode::BadInput);

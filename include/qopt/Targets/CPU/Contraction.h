@@ -42,7 +42,8 @@ public:
   mlir::Value loadScales(KernelBuilder &B, mlir::Value Scales, int64_t Half) const;
   /// Their zero points as f32, less `getBias()`.
   mlir::Value loadZeroPoints(KernelBuilder &B, mlir::Value Scales, int64_t Half) const;
-  /// Decoded codes are `code - getBias()`: unsigned 4-bit codes are read as signed ones where their zero points are codes, too.
+  /// Decoded codes are `code - getBias()`: unsigned 4-bit codes are read as signed ones where their
+  /// zero points are codes, too.
   int64_t getBias() const { return hasZeroPoint() && isNibbles() && !hasFloatZeroPoint() ? 8 : 0; }
   /// 16 words of 8 codes, or 16 bytes, of one half of a panel.
   mlir::Value loadCodes(KernelBuilder &B, mlir::Value Codes, int64_t Half) const;

@@ -92,8 +92,7 @@ static LogicalResult emitStandard(NodeEmitter &E) {
     return failure();
   if ((IsCausal && !applyCausal(E, Query, Key, Mask, Options)) || !readWindow(E, Options))
     return failure();
-  Options.Scale =
-      E.getFloat("scale", 1 / std::sqrt(double(GraphBuilder::lastSize(Query))));
+  Options.Scale = E.getFloat("scale", 1 / std::sqrt(double(GraphBuilder::lastSize(Query))));
   Value Result = makeAttention(E, Query, Key, Values, Mask, Options, Lengths);
   return E.out(IsJoined ? joinHeads(E, Result) : swapTokensAndHeads(E, Result));
 }
@@ -135,7 +134,9 @@ static LogicalResult emitMultiHead(NodeEmitter &E) {
     return E.unsupported("output 3 is not supported");
   if (!E.has(0) || !E.has(1) || !E.has(2))
     return E.unsupported("packed queries, keys and values are not supported");
-  auto Width = [&](unsigned I) { return E.value(I) ? std::max<int64_t>(GraphBuilder::lastSize(E.value(I)), 0) : 0; };
+  auto Width = [&](unsigned I) {
+    return E.value(I) ? std::max<int64_t>(GraphBuilder::lastSize(E.value(I)), 0) : 0;
+  };
   Value Query = readProjection(E, 0, Heads, 0), New = readProjection(E, 1, Heads, Width(0));
   Value NewValues = readProjection(E, 2, Heads, Width(0) + Width(1));
   Value Key = extendPast(E, New, 6, 1), Values = extendPast(E, NewValues, 7, 2);

@@ -25,27 +25,34 @@ static std::optional<Sizes> getSizes(NodeEmitter &E) {
   }
   if (Result.Inputs < 1 || Result.Outputs < 1 || Result.Block < 1 || Result.Inputs >= Limit ||
       Result.Outputs >= Limit || Result.Block >= Limit || Result.Block * Result.Bits % 8 != 0) {
-    (void)E.badInput("K = " + Twine(Result.Inputs) + ", N = " + Twine(Result.Outputs) + " and block_size = " +
-                     Twine(Result.Block) + " are no sizes of a matrix in blocks of whole bytes");
+    (void)E.badInput("K = " + Twine(Result.Inputs) + ", N = " + Twine(Result.Outputs) +
+                     " and block_size = " + Twine(Result.Block) +
+                     " are no sizes of a matrix in blocks of whole bytes");
     return std::nullopt;
   }
   return Result;
 }
 
-static LogicalResult checkElements(NodeEmitter &E, const FileTensor &Tensor, int64_t Expected, StringRef What) {
+static LogicalResult checkElements(NodeEmitter &E, const FileTensor &Tensor, int64_t Expected,
+                                   StringRef What) {
   if (Tensor.Type.getNumElements() == Expected)
     return success();
-  return E.badInput(What + " have " + Twine(Tensor.Type.getNumElements()) + " elements, expected " + Twine(Expected));
+  return E.badInput(What + " have " + Twine(Tensor.Type.getNumElements()) + " elements, expected " +
+                    Twine(Expected));
 }
 
 /// Codes [N, blocks, bytes of a block] as [N, codes].
-static LogicalResult setCodes(NodeEmitter &E, const FileTensor &Codes, const Sizes &Of, StoredForm &Form) {
+static LogicalResult setCodes(NodeEmitter &E, const FileTensor &Codes, const Sizes &Of,
+                              StoredForm &Form) {
   SmallVector<int64_t> Expected = {Of.Outputs, Of.getBlocks(), Of.getBlockBytes()};
-  if (!Codes.Type.getElementType().isUnsignedInteger(8) || Codes.Type.getShape() != ArrayRef<int64_t>(Expected))
-    return E.badInput("codes have type " + describe(Codes.Type) + ", expected bytes [" + Twine(Expected[0]) + ", " +
-                      Twine(Expected[1]) + ", " + Twine(Expected[2]) + "]");
+  if (!Codes.Type.getElementType().isUnsignedInteger(8) ||
+      Codes.Type.getShape() != ArrayRef<int64_t>(Expected))
+    return E.badInput("codes have type " + describe(Codes.Type) + ", expected bytes [" +
+                      Twine(Expected[0]) + ", " + Twine(Expected[1]) + ", " + Twine(Expected[2]) +
+                      "]");
   if (!Codes.isInFile())
-    return E.unsupported("codes are spelled out number by number; save the model with raw or external data");
+    return E.unsupported(
+        "codes are spelled out number by number; save the model with raw or external data");
   MLIRContext *Context = E.B.getContext();
   Form.CodeType = RankedTensorType::get({Of.Outputs, Of.getBlocks() * Of.Block},
                                         IntegerType::get(Context, Of.Bits, IntegerType::Unsigned));
@@ -63,15 +70,18 @@ static LogicalResult setZeroPoints(NodeEmitter &E, const Sizes &Of, StoredForm &
   if (Element == E.element(0)) {
     if (failed(checkElements(E, *ZeroPoints, Of.Outputs * Of.getBlocks(), "zero points")))
       return failure();
-    Form.ZeroPoints = retyped(*ZeroPoints, RankedTensorType::get({Of.Outputs, Of.getBlocks()}, Element));
+    Form.ZeroPoints =
+        retyped(*ZeroPoints, RankedTensorType::get({Of.Outputs, Of.getBlocks()}, Element));
     return success();
   }
   int64_t Pitch = Of.getZeroPointPitch();
   if (!Element.isUnsignedInteger(8))
-    return E.badInput("zero points have type " + describe(ZeroPoints->Type) + ", expected bytes or numbers as the input");
+    return E.badInput("zero points have type " + describe(ZeroPoints->Type) +
+                      ", expected bytes or numbers as the input");
   if (failed(checkElements(E, *ZeroPoints, Of.Outputs * Pitch * Of.Bits / 8, "zero points")))
     return failure();
-  Form.ZeroPoints = retyped(*ZeroPoints, RankedTensorType::get({Of.Outputs, Pitch}, Form.CodeType.getElementType()));
+  Form.ZeroPoints = retyped(
+      *ZeroPoints, RankedTensorType::get({Of.Outputs, Pitch}, Form.CodeType.getElementType()));
   return success();
 }
 
@@ -95,9 +105,11 @@ static LogicalResult setGroups(NodeEmitter &E, const Sizes &Of, StoredForm &Form
   SmallVector<int64_t> Numbers = readIntegers(*Groups);
   for (int64_t Number : Numbers)
     if (Number < 0 || Number >= Of.getBlocks())
-      return E.badInput("group " + Twine(Number) + " is out of range for " + Twine(Of.getBlocks()) + " blocks");
-  bool InOrder = llvm::all_of(llvm::enumerate(Numbers),
-                              [&](auto Each) { return Each.value() == int64_t(Each.index()) / Of.Block; });
+      return E.badInput("group " + Twine(Number) + " is out of range for " + Twine(Of.getBlocks()) +
+                        " blocks");
+  bool InOrder = llvm::all_of(llvm::enumerate(Numbers), [&](auto Each) {
+    return Each.value() == int64_t(Each.index()) / Of.Block;
+  });
   if (!InOrder)
     Form.Groups = retyped(*Groups, Ty);
   return success();
@@ -141,7 +153,8 @@ static LogicalResult emitMatMulNBits(NodeEmitter &E) {
   if (!isa<FloatType>(Element) || Element.getIntOrFloatBitWidth() > 32)
     return E.unsupported("an input of type " + describe(Element) + " is not supported");
   if (Scales->Type.getElementType() != Element)
-    return E.badInput("scales have type " + describe(Scales->Type) + ", the input has " + describe(Element));
+    return E.badInput("scales have type " + describe(Scales->Type) + ", the input has " +
+                      describe(Element));
   StoredForm Form;
   Form.Type = RankedTensorType::get({Of->Outputs, Of->Inputs}, Element);
   Form.Block = {1, std::min(Of->Block, Of->Inputs)};
@@ -156,5 +169,7 @@ static LogicalResult emitMatMulNBits(NodeEmitter &E) {
 }
 
 namespace qopt::onnx_import {
-void registerMatMulNBitsEmitters(EmitterRegistry &Registry) { Registry.addMicrosoft("MatMulNBits", emitMatMulNBits); }
+void registerMatMulNBitsEmitters(EmitterRegistry &Registry) {
+  Registry.addMicrosoft("MatMulNBits", emitMatMulNBits);
+}
 } // namespace qopt::onnx_import

@@ -45,7 +45,8 @@ static std::optional<Granularity> getGranularity(NodeEmitter &E) {
   if (Block == 0) {
     Result.Kind = Granularity::Axis;
     if (Scale.rank() != 1)
-      return fail(E.badInput("a scale of shape " + describe(Scale.Shape, E.B.Symbols) + " needs a block_size"));
+      return fail(E.badInput("a scale of shape " + describe(Scale.Shape, E.B.Symbols) +
+                             " needs a block_size"));
     return succeeded(E.B.unify(Scale.Shape[0], X.Shape[Result.Of], "an axis and its scales"))
                ? std::optional(Result)
                : std::nullopt;
@@ -53,8 +54,8 @@ static std::optional<Granularity> getGranularity(NodeEmitter &E) {
   Result.Kind = Granularity::Blocks;
   Result.Block = Block;
   if (Block < 0 || Scale.rank() != X.rank())
-    return fail(E.badInput("a scale of shape " + describe(Scale.Shape, E.B.Symbols) + " does not fit blocks of " +
-                           Twine(Block)));
+    return fail(E.badInput("a scale of shape " + describe(Scale.Shape, E.B.Symbols) +
+                           " does not fit blocks of " + Twine(Block)));
   for (int64_t I = 0; I < X.rank(); ++I) {
     AffineExpr Expected = I == Result.Of ? X.Shape[I].ceilDiv(Block) : X.Shape[I];
     if (failed(E.B.unify(Scale.Shape[I], Expected, "blocks and their scales")))
@@ -65,8 +66,9 @@ static std::optional<Granularity> getGranularity(NodeEmitter &E) {
 
 static bool isCode(Type Element, bool AllowWide) {
   auto Integer = dyn_cast<IntegerType>(Element);
-  return Integer && (llvm::is_contained({4u, 8u, 16u}, Integer.getWidth()) || (Integer.getWidth() == 32 && AllowWide) ||
-                     (Integer.getWidth() == 2 && AllowWide));
+  return Integer &&
+         (llvm::is_contained({4u, 8u, 16u}, Integer.getWidth()) ||
+          (Integer.getWidth() == 32 && AllowWide) || (Integer.getWidth() == 2 && AllowWide));
 }
 
 //===- parameters of values -------------------------------------------------------------------===//
@@ -86,9 +88,10 @@ static Value spread(NodeEmitter &E, Value Parameter, const Granularity &Of, int6
 
 /// Codes of fewer than 8 bits are kept in bytes.
 static IntegerType widened(IntegerType Code) {
-  return Code.getWidth() >= 8 ? Code
-                              : IntegerType::get(Code.getContext(), 8,
-                                                 Code.isUnsigned() ? IntegerType::Unsigned : IntegerType::Signless);
+  return Code.getWidth() >= 8
+             ? Code
+             : IntegerType::get(Code.getContext(), 8,
+                                Code.isUnsigned() ? IntegerType::Unsigned : IntegerType::Signless);
 }
 
 /// The zero point as codes of this type, 0 where there is none.
@@ -109,7 +112,8 @@ static Value getZeroPoint(NodeEmitter &E, IntegerType Code, const Granularity &O
 
 static LogicalResult refuseBlocks(NodeEmitter &E, const Granularity &Of) {
   if (Of.Kind == Granularity::Blocks)
-    return E.unsupported("a value in blocks of " + Twine(Of.Block) + " is not supported, only constants are");
+    return E.unsupported("a value in blocks of " + Twine(Of.Block) +
+                         " is not supported, only constants are");
   return success();
 }
 
@@ -122,7 +126,8 @@ static IntegerType getCodeType(NodeEmitter &E) {
   if (int64_t Number = E.getInt("output_dtype", 0)) {
     Named = getElementType(Number, Context);
     if (!Named || (E.has(2) && E.element(2) != Named)) {
-      (void)E.badInput("output_dtype is ONNX type number " + Twine(Number) + ", which is not the zero point's");
+      (void)E.badInput("output_dtype is ONNX type number " + Twine(Number) +
+                       ", which is not the zero point's");
       return {};
     }
   }
@@ -141,14 +146,18 @@ static LogicalResult emitQuantizeLinear(NodeEmitter &E) {
   IntegerType Code = Of ? getCodeType(E) : IntegerType();
   if (!Code || failed(refuseBlocks(E, *Of)) || !E.requireInt("saturate", 1))
     return failure();
-  if (int64_t Precision = E.getInt("precision", 0); Precision && getElementType(Precision, E.B.getContext()) != E.element(1))
-    return E.unsupported("a precision of ONNX type number " + Twine(Precision) + " is not supported");
+  if (int64_t Precision = E.getInt("precision", 0);
+      Precision && getElementType(Precision, E.B.getContext()) != E.element(1))
+    return E.unsupported("a precision of ONNX type number " + Twine(Precision) +
+                         " is not supported");
   IntegerType Kept = widened(Code);
   int64_t Rank = E.rank(0);
-  Value Codes = E.B.quantize(E.value(0), spread(E, E.value(1), *Of, Rank), getZeroPoint(E, Kept, *Of, Rank));
+  Value Codes =
+      E.B.quantize(E.value(0), spread(E, E.value(1), *Of, Rank), getZeroPoint(E, Kept, *Of, Rank));
   if (Codes && Kept != Code) {
     auto [Min, Max] = getCodeRange(Code);
-    Codes = E.B.binary(BinaryKind::Max, E.B.binary(BinaryKind::Min, Codes, double(Max)), double(Min));
+    Codes =
+        E.B.binary(BinaryKind::Max, E.B.binary(BinaryKind::Min, Codes, double(Max)), double(Min));
   }
   return E.out(Codes);
 }
@@ -156,7 +165,8 @@ static LogicalResult emitQuantizeLinear(NodeEmitter &E) {
 //===- DequantizeLinear -----------------------------------------------------------------------===//
 
 /// The constant as a weight that keeps its codes, where its parts are in the file.
-static std::optional<WeightRecipe> getStored(NodeEmitter &E, const Granularity &Of, FloatType Element) {
+static std::optional<WeightRecipe> getStored(NodeEmitter &E, const Granularity &Of,
+                                             FloatType Element) {
   auto Codes = E.in(0).Tensor, Scales = E.in(1).Tensor;
   auto ZeroPoints = E.has(2) ? E.in(2).Tensor : nullptr;
   if (!Codes || !Codes->isInFile() || !Scales || (E.has(2) && !ZeroPoints) ||
@@ -181,8 +191,8 @@ static LogicalResult checkZeroPoint(NodeEmitter &E) {
     return success();
   if (E.in(2).Shape != E.in(1).Shape && !(E.in(2).rank() <= 1 && E.in(1).rank() <= 1 &&
                                           E.B.product(E.in(2).Shape) == E.B.product(E.in(1).Shape)))
-    return E.badInput("scale and zero point have shapes " + describe(E.in(1).Shape, E.B.Symbols) + " and " +
-                      describe(E.in(2).Shape, E.B.Symbols));
+    return E.badInput("scale and zero point have shapes " + describe(E.in(1).Shape, E.B.Symbols) +
+                      " and " + describe(E.in(2).Shape, E.B.Symbols));
   return success();
 }
 
@@ -209,11 +219,15 @@ static LogicalResult emitDequantizeLinear(NodeEmitter &E) {
     return failure();
   auto Code = cast<IntegerType>(GraphBuilder::element(X));
   if (Code.getWidth() < 8 && E.in(0).Tensor)
-    return E.unsupported("codes of type " + describe(Code) + " are spelled out number by number; save the model with raw or external data");
+    return E.unsupported(
+        "codes of type " + describe(Code) +
+        " are spelled out number by number; save the model with raw or external data");
   if (Code.getWidth() < 8)
-    return E.unsupported("values of type " + describe(Code) + " that are no constants are not supported");
+    return E.unsupported("values of type " + describe(Code) +
+                         " that are no constants are not supported");
   int64_t Rank = E.rank(0);
-  Value Numbers = E.B.dequantize(X, spread(E, E.value(1), *Of, Rank), getZeroPoint(E, Code, *Of, Rank));
+  Value Numbers =
+      E.B.dequantize(X, spread(E, E.value(1), *Of, Rank), getZeroPoint(E, Code, *Of, Rank));
   return E.out(Numbers ? E.B.cast(Numbers, Float) : Numbers);
 }
 

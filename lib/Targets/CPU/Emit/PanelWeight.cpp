@@ -46,9 +46,9 @@ Value PanelWeight::decode(KernelBuilder &B, Value Loaded, int64_t J) const {
   // A permutation of a table of 16 numbers reads just the low four bits of each lane.
   if (B.getIsa().isAvx512()) {
     Value Shifted = J ? B.shr(Loaded, B.i32(4 * J)) : Loaded;
-    return LLVM::CallIntrinsicOp::create(B, B.f32Vector(),
-                                         B.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
-                                         ValueRange{nibbleTable(B, hasZeroPoint(), getBias()), Shifted})
+    return LLVM::CallIntrinsicOp::create(
+               B, B.f32Vector(), B.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+               ValueRange{nibbleTable(B, hasZeroPoint(), getBias()), Shifted})
         .getResult(0);
   }
   // Unsigned codes less 8 are signed codes with the highest bit turned over.

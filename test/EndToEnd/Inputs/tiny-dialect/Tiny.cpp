@@ -1,4 +1,5 @@
-// A dialect with one operation, and a pass that takes it out: --load-dialect-plugin and --load-pass-plugin.
+// A dialect with one operation, and a pass that takes it out: --load-dialect-plugin and
+// --load-pass-plugin.
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpDefinition.h"
@@ -43,5 +44,6 @@ extern "C" LLVM_ATTRIBUTE_WEAK DialectPluginLibraryInfo mlirGetDialectPluginInfo
 }
 
 extern "C" LLVM_ATTRIBUTE_WEAK PassPluginLibraryInfo mlirGetPassPluginInfo() {
-  return {MLIR_PLUGIN_API_VERSION, "Tiny", LLVM_VERSION_STRING, [] { PassRegistration<DropNotes>(); }};
+  return {MLIR_PLUGIN_API_VERSION, "Tiny", LLVM_VERSION_STRING,
+          [] { PassRegistration<DropNotes>(); }};
 }
