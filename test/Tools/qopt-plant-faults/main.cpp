@@ -40,7 +40,8 @@ public:
   bool canRun(const KernelVariant &) const override { return IsLoaded; }
   const std::string &getOriginal() const { return Original; }
   void plant(std::string Ptx) { Planted = std::move(Ptx); }
-  bool isLoaded() const { return IsLoaded; }
+  /// Whether the GPU took the program; what it then did wrong is another matter.
+  bool isPtx() const { return IsLoaded && (getStatus().ok() || !getReports().empty()); }
   ArrayRef<ptxsim::Report> getReports() const { return getSimulator().reports(); }
 
 private:
@@ -63,7 +64,7 @@ private:
     /// "race", "comparison"…, or empty if nothing was seen.
     std::string CaughtBy;
     std::string FirstMessage;
-    bool IsLoaded = true;
+    bool IsPtx = true;
   };
   Outcome runOnce();
   bool runClean();
@@ -102,8 +103,8 @@ Planter::Outcome Planter::runOnce() {
     return Result;
   Result.FirstMessage = Seen.GetTestPartResult(0).message();
   Result.CaughtBy = "comparison";
-  Result.IsLoaded = getMachine().isLoaded();
-  if (Result.IsLoaded && !getMachine().getReports().empty())
+  Result.IsPtx = getMachine().isPtx();
+  if (Result.IsPtx && !getMachine().getReports().empty())
     Result.CaughtBy = ptxsim::faultName(getMachine().getReports().front().Kind);
   return Result;
 }
@@ -169,7 +170,7 @@ void Planter::plantAt(const Fault &Fault, ArrayRef<Site> Sites) {
                               onOneLine(Old), New.empty() ? "nothing" : New);
   if (Sites.size() > 1)
     Where += formatv(" (and {0} more)", Sites.size() - 1);
-  if (!Result.IsLoaded)
+  if (!Result.IsPtx)
     return fail(Fault.Line,
                 Fault.Name + ": is no PTX any more: " + Where + ": " + Result.FirstMessage);
   if (Result.CaughtBy.empty())

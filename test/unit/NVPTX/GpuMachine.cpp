@@ -23,6 +23,7 @@ GpuMachine::GpuMachine(const nvptx::Chip &Chip, uint64_t MaxInstructions)
 }
 
 bool GpuMachine::load(const std::string &Ptx) {
+  Outcome = Status();
   auto Made = ptxsim::Simulator::create(Options);
   if (!Made) {
     ADD_FAILURE() << Made.status().message();
@@ -84,6 +85,8 @@ std::vector<GuardedBuffer> GpuMachine::run(const Call &Call,
   std::vector<GpuAddress> Addresses;
   Status S = runOn(Call, Buffers, Addresses);
   EXPECT_TRUE(S.ok()) << S.message();
+  if (Outcome.ok())
+    Outcome = S;
   for (GpuAddress Address : Addresses)
     if (Address)
       Simulator->release(Address);

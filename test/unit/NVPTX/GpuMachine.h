@@ -28,6 +28,8 @@ protected:
   /// A fresh GPU with that program. Whether it takes it.
   bool load(const std::string &Ptx);
   const ptxsim::Simulator &getSimulator() const { return *Simulator; }
+  /// Of the runs since `load`: the first error.
+  const Status &getStatus() const { return Outcome; }
 
 private:
   Status runOn(const Call &Call, std::vector<GuardedBuffer> &Buffers,
@@ -37,6 +39,7 @@ private:
   ptxsim::SimulatorOptions Options;
   std::unique_ptr<ptxsim::Simulator> Simulator;
   uint64_t Module = 0;
+  Status Outcome;
 };
 
 } // namespace qopt::test
