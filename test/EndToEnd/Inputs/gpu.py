@@ -44,10 +44,9 @@ for export, flags, chip in RUNS[which]:
     types = "cpu and gpu, codes of activations" if {"--w8a8", "--fp8"} & set(flags) or export == "qdq" else "cpu and gpu"
     check(divergence <= budget("divergence", types), f"{name}: a divergence of {divergence} from the CPU")
     margin = np.sort(wanted, -1)
-    clear = margin[..., -1] - margin[..., -2] > 2 * np.abs(wanted - found).max()
+    clear = margin[..., -1] - margin[..., -2] > 2 * np.abs(wanted - found).max(-1)
     agree = (wanted.argmax(-1) == found.argmax(-1)) | ~clear
     check(agree.all(), f"{name}: other tokens are likeliest at {np.argwhere(~agree).tolist()}")
-    # Codes of activations that fall to a neighbour move more logits than rounding does, and leave fewer choices clear.
-    check(clear.sum() > (TOKENS // 6 if "activations" in types else TOKENS // 2), f"{name}: only {clear.sum()} of {TOKENS} choices are clear")
+    check(clear.sum() > TOKENS // 2, f"{name}: only {clear.sum()} of {TOKENS} choices are clear")
     check(generate(cpu, PROMPTS, NEW) == generate(gpu, PROMPTS, NEW, tool="qopt-run-sim"), f"{name}: other ids after {PROMPTS}")
     print(f"{name}: divergence {divergence:.1e} from the CPU over {TOKENS} tokens, the same {clear.sum()} clear choices and {NEW} ids")

@@ -22,7 +22,7 @@ given = parser.parse_args()
 fresh(given.folder)
 
 model = os.path.join(given.models, "classics1m-genai.onnx")
-windows = windows_of(np.load(os.path.join(given.models, "tokens-eval.npy")), 48)[:1]
+windows = windows_of(np.load(os.path.join(given.models, "tokens-eval.npy")), 256)[:1]
 FORMATS = ("f32", "w4a16", "w8a8", "fp8")
 
 

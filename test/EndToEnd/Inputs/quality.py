@@ -1,6 +1,6 @@
-"""Quality of every format and export beside ONNX Runtime's: quality.py MODEL_FOLDER FOLDER [--limit TOKENS] [--table]
+"""Quality of every format and export beside ONNX Runtime's: quality.py MODEL_FOLDER FOLDER [--table]
 
---limit takes the first tokens only. --table does every format of every export and prints a table.
+--table does every format of every export and prints a table.
 """
 
 import argparse
@@ -15,7 +15,6 @@ from harness import EXPORTS, Reference, budget, check, compile_model, evaluate, 
 parser = argparse.ArgumentParser()
 parser.add_argument("models")
 parser.add_argument("folder")
-parser.add_argument("--limit", type=int, default=0)
 parser.add_argument("--table", action="store_true")
 given = parser.parse_args()
 fresh(given.folder)
@@ -41,7 +40,7 @@ SHORT = [("genai", name) for name in FORMATS] + [("vanilla", "f32"), ("dynamo", 
 
 tokens_file = os.path.join(given.models, "tokens-eval.npy")
 tokens = np.load(tokens_file)
-windows = windows_of(tokens[:given.limit or len(tokens)])
+windows = windows_of(tokens)
 
 
 def model_file(export):
@@ -67,21 +66,19 @@ def stored_bytes(artefact):
 # The float model under ONNX Runtime is what everything is compared with.
 floats = Reference(model_file("genai")).all_logits(windows)
 saved = os.path.join(given.folder, "reference.npz")
-limit = ("--limit", given.limit) if given.limit else ()
 runtime = {"genai": quality(floats, windows)}
 for export in EXPORTS[:2]:
     runtime[export] = quality(Reference(model_file(export)).all_logits(windows), windows, floats)
 int4 = quality(Reference(matmulnbits.write(model_file("genai"), os.path.join(given.folder, "int4.onnx"))).all_logits(windows), windows, floats)
 print(f"ONNX Runtime, {windows.size - len(windows)} tokens: f32 {runtime['genai']['perplexity']:.4f}, "
       f"MatMulNBits int4 {int4['perplexity']:.4f}, KL {int4['kl_mean']:.5f}")
-if not given.limit:
-    # The figures of the stored files, which quantizers of ONNX Runtime wrote.
-    check(abs(runtime["genai"]["perplexity"] / 25.2733 - 1) < 1e-5, "the float model is not what was measured once")
-    check(abs(int4["perplexity"] / 26.1247 - 1) < 1e-4, "the 4-bit model is not the one that ONNX Runtime's quantizer writes")
+# The figures of the stored files, which quantizers of ONNX Runtime wrote.
+check(abs(runtime["genai"]["perplexity"] / 25.2733 - 1) < 1e-5, "the float model is not what was measured once")
+check(abs(int4["perplexity"] / 26.1247 - 1) < 1e-4, "the 4-bit model is not the one that ONNX Runtime's quantizer writes")
 
 # qopt-eval's own float logits, which its file of them is then changed into ONNX Runtime's.
 first = compile_model(model_file("genai"), os.path.join(given.folder, "first.qopt"), "--f32")
-evaluate(first, tokens_file, *limit, "--no-speed", "--reference", model_file("genai"), "--save-reference", saved)
+evaluate(first, tokens_file, "--no-speed", "--reference", model_file("genai"), "--save-reference", saved)
 with np.load(saved) as arrays:
     arrays = dict(arrays)
 error = np.abs(arrays["logits"] - floats).max() / np.ptp(floats)
@@ -96,15 +93,14 @@ for export, name in [(e, n) for e in EXPORTS for n in FORMATS] if given.table el
         artefact = first
     else:
         compile_model(model_file(export), artefact, *FORMATS[name])
-    found = evaluate(artefact, tokens_file, "--reference", saved, *limit, "--no-speed")
+    found = evaluate(artefact, tokens_file, "--reference", saved, "--no-speed")
     base = runtime[export]["perplexity"]
     change = found["perplexity"] / base - 1
     label = f"{export}, {name}"
     rows.append((export, name, found, change))
     check(found["tokens"] == windows.size - len(windows), f"{label}: {found['tokens']} tokens were measured")
     if not name.startswith("w4a16"):
-        # The budget is one for all tokens; over a part of them the change scatters.
-        check(abs(change) <= budget("perplexity", name) * (1.5 if given.limit else 1), f"{label}: perplexity {found['perplexity']}, ONNX Runtime's f32 {base}")
+        check(abs(change) <= budget("perplexity", name), f"{label}: perplexity {found['perplexity']}, ONNX Runtime's f32 {base}")
     bound = budget("divergence", name) * (int4["kl_mean"] if name == "w4a16, head int4, embedding f32" else 1)
     check(found["kl_mean"] <= bound, f"{label}: a divergence of {found['kl_mean']}, more than {bound}")
     size, expected = os.path.getsize(os.path.join(artefact, "weights.safetensors")), stored_bytes(artefact)
