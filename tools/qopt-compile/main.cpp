@@ -21,26 +21,23 @@ using namespace qopt;
 namespace cl = llvm::cl;
 
 namespace {
+// Flags with one description share a line of --help.
+constexpr char Floats[] = "weights and KV cache in this type";
+constexpr char BothCoded[] =
+    "int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16";
+
 /// The flags of this tool alone: LLVM's own are forgotten before these are made.
 struct Flags {
   cl::OptionCategory FormatOptions{"Format"}, SizeOptions{"Sizes"}, LevelFlags{"Levels and passes"},
       OutputOptions{"Output"};
   cl::opt<std::string> Model{cl::Positional, cl::desc("MODEL"), cl::cat(OutputOptions)};
-  cl::opt<bool> F32{"f32", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
-  cl::opt<bool> F16{"f16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
-  cl::opt<bool> BF16{"bf16", cl::desc("weights and KV cache in this type"), cl::cat(FormatOptions)};
+  cl::opt<bool> F32{"f32", cl::desc(Floats), cl::cat(FormatOptions)};
+  cl::opt<bool> F16{"f16", cl::desc(Floats), cl::cat(FormatOptions)};
+  cl::opt<bool> BF16{"bf16", cl::desc(Floats), cl::cat(FormatOptions)};
   cl::opt<bool> W8A16{"w8a16", cl::desc("weights in 8 bits, one scale per channel; cache in f16"),
                       cl::cat(FormatOptions)};
-  cl::opt<bool> W8A8{
-      "w8a8",
-      cl::desc(
-          "int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16"),
-      cl::cat(FormatOptions)};
-  cl::opt<bool> FP8{
-      "fp8",
-      cl::desc(
-          "int8 or e4m3 weights of the blocks, and inputs (a scale per token); else as --w8a16"),
-      cl::cat(FormatOptions)};
+  cl::opt<bool> W8A8{"w8a8", cl::desc(BothCoded), cl::cat(FormatOptions)};
+  cl::opt<bool> FP8{"fp8", cl::desc(BothCoded), cl::cat(FormatOptions)};
   cl::opt<bool> W4A16{
       "w4a16",
       cl::desc(

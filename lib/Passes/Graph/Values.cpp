@@ -50,9 +50,9 @@ std::optional<Requantized> qopt::getRequantized(Value Value) {
     return std::nullopt;
   auto Scale = dyn_cast_or_null<FloatAttr>(getSplatElement(Read.getScale()));
   auto Zero = dyn_cast_or_null<IntegerAttr>(getSplatElement(Read.getZeroPoint()));
-  auto Code = cast<IntegerType>(tensorType(Codes).getElementType());
-  if (!Scale || !Scale.getType().isF32() || !Zero || Scale != getSplatElement(Codes.getScale()) ||
-      Zero != getSplatElement(Codes.getZeroPoint()))
+  auto Code = dyn_cast<IntegerType>(tensorType(Codes).getElementType());
+  if (!Code || !Scale || !Scale.getType().isF32() || !Zero ||
+      Scale != getSplatElement(Codes.getScale()) || Zero != getSplatElement(Codes.getZeroPoint()))
     return std::nullopt;
   int64_t Number =
       Code.isUnsigned() ? Zero.getValue().getZExtValue() : Zero.getValue().getSExtValue();

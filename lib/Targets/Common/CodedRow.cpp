@@ -6,12 +6,6 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::codegen;
 
-/// The single number of a constant.
-static Value loadNumber(KernelBuilder &B, Value Of) {
-  Type Element = codegen::getElementType(Of);
-  return B.loadScalar(B.constantTable(Of.getDefiningOp<ConstantOp>().getValue()), Element);
-}
-
 CodedRow::CodedRow(KernelBuilder &B, const InputCodes &Codes, int64_t Count, LoadNumbers Load)
     : B(B), Codes(Codes), Load(std::move(Load)) {
   QuantizeOp Quantize = Codes.Quantize;

@@ -306,14 +306,17 @@ Value codegen::skipCoding(Value Of, SmallVectorImpl<Operation *> &Ops) {
   return Of;
 }
 
+Value codegen::loadNumber(KernelBuilder &B, Value Constant) {
+  Value Pointer = B.constantTable(Constant.getDefiningOp<ConstantOp>().getValue());
+  return B.loadScalar(Pointer, codegen::getElementType(Constant));
+}
+
 /// Defined for all types that `skipCoding` lets through.
 Value codegen::emitCoding(KernelBuilder &B, ArrayRef<Operation *> Ops, Value X) {
   for (Operation *Op : Ops) {
     KernelBuilder::Values Operands = {X};
     for (Value Parameter : Op->getOperands().drop_front()) {
-      Type Element = codegen::getElementType(Parameter);
-      Value Pointer = B.constantTable(Parameter.getDefiningOp<ConstantOp>().getValue());
-      Value Number = B.loadScalar(Pointer, Element);
+      Value Number = loadNumber(B, Parameter);
       Operands.push_back(B.getLanes(X) ? B.splat(Number, B.getLanes(X)) : Number);
     }
     X = *emitElementwise(B, Op, Operands);

@@ -201,3 +201,28 @@ func.func @codes_after_the_scale(%q: tensor<?x?x4x8xf32> {qopt.dims = #x}, %k: t
   %a = qopt.matmul %p, %vt : tensor<?x4x?x?xf32>, tensor<?x4x?x8xf32>
   return %a : tensor<?x4x?x8xf32>
 }
+
+// -----
+
+#x = affine_map<()[s0, s1, s2] -> (s0, s1, 4, 8)>
+#s = [#qopt.symbol<"batch", 1 to -1>, #qopt.symbol<"tokens", 1 to -1>, #qopt.symbol<"past", 0 to -1>]
+
+// Codes that are floats are no attribute of an attention.
+// CHECK-LABEL: func.func @float8_codes
+// CHECK-NOT: qopt.attention
+func.func @float8_codes(%q: tensor<?x?x4x8xf32> {qopt.dims = #x}, %k: tensor<?x?x4x8xf32> {qopt.dims = #x}, %v: tensor<?x?x4x8xf32> {qopt.dims = #x}) -> tensor<?x4x?x8xf32> attributes {qopt.symbols = #s} {
+  %s0 = qopt.constant dense<0.25> : tensor<f32>
+  %z0 = qopt.constant dense<0.0> : tensor<f8E4M3FN>
+  %half = qopt.constant dense<0.5> : tensor<f32>
+  %qt = qopt.transpose %q [0, 2, 1, 3] : tensor<?x?x4x8xf32>
+  %kt = qopt.transpose %k [0, 2, 3, 1] : tensor<?x?x4x8xf32>
+  %vt = qopt.transpose %v [0, 2, 1, 3] : tensor<?x?x4x8xf32>
+  %s = qopt.matmul %qt, %kt : tensor<?x4x?x8xf32>, tensor<?x4x8x?xf32>
+  %m = qopt.binary mul %s, %half : tensor<?x4x?x?xf32>, tensor<f32>
+  %c = qopt.quantize %m, %s0, %z0 : tensor<?x4x?x?xf32>, tensor<f32>, tensor<f8E4M3FN>
+  %d = qopt.dequantize %c, %s0, %z0 : tensor<?x4x?x?xf8E4M3FN>, tensor<f32>, tensor<f8E4M3FN>
+  %p = qopt.softmax %d axis 3 : tensor<?x4x?x?xf32>
+  // expected-warning @+1 {{attention was not recognised and its scores are written to memory: something else than masks, scales and soft caps happens to the scores}}
+  %a = qopt.matmul %p, %vt : tensor<?x4x?x?xf32>, tensor<?x4x?x8xf32>
+  return %a : tensor<?x4x?x8xf32>
+}

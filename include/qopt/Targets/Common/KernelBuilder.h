@@ -249,6 +249,9 @@ mlir::Value emitRequantized(KernelBuilder &Builder, QuantizationAttr By, mlir::V
 /// constant. `Ops` gets them in the order in which they apply.
 mlir::Value skipCoding(mlir::Value Value, llvm::SmallVectorImpl<mlir::Operation *> &Ops);
 
+/// The single number that a constant is.
+mlir::Value loadNumber(KernelBuilder &Builder, mlir::Value Constant);
+
 /// f32 numbers, one or a vector, after they went through the codes of such operations.
 mlir::Value emitCoding(KernelBuilder &Builder, llvm::ArrayRef<mlir::Operation *> Ops,
                        mlir::Value X);
