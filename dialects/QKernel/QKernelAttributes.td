@@ -41,4 +41,23 @@ def QKernel_WordPanelLayoutAttr : QKernel_Attr<"WordPanelLayout", "word_panels",
   let assemblyFormat = "`<` $rows `>`";
 }
 
+def QKernel_TileLayoutAttr : QKernel_Attr<"TileLayout", "swizzled_tiles", [DeclareAttrInterfaceMethods<QKernel_WeightLayoutInterface>]> {
+  let summary = "Tiles of 128 outputs and 128 inputs of 8-bit codes, as tensor cores read them from shared memory";
+  let description = [{
+    A matrix `[N, K]` of 8-bit codes without zero points, one scale per row, in panels of 128 outputs; outputs and inputs are padded with zeros to multiples of 128.
+    A panel is `[ceil(K / 128)]` tiles of 16 KiB, then `[128]` scales. Row `r` of a tile is its bytes `128 r` to `128 r + 127`; the 16 bytes from input `16 c` on lie
+    at place `c xor (r mod 8)` of the row, which is the swizzle of 128 bytes that `wgmma` reads. A tile is copied to shared memory as it lies.
+  }];
+  let extraClassDeclaration = [{
+    /// Outputs of a panel, and inputs (bytes) of a row of a tile.
+    static constexpr int64_t Rows = 128, Inputs = 128, TileBytes = Rows * Inputs;
+    /// Where a code lies in its panel.
+    static int64_t getPlace(int64_t row, int64_t input) {
+      int64_t chunk = input % Inputs / 16 ^ row % 8;
+      return input / Inputs * TileBytes + row * Inputs + chunk * 16 + input % 16;
+    }
+  }];
+  let assemblyFormat = "";
+}
+
 #endif

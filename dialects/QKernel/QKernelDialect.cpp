@@ -95,6 +95,16 @@ int64_t WordPanelLayoutAttr::getByteSize(RankedTensorType Ty) const {
   return Panels * getRows() * llvm::alignTo(Ty.getDimSize(1), 4) + getParameterBytes(Ty);
 }
 
+int64_t TileLayoutAttr::getParameterBytes(RankedTensorType Ty) const {
+  int64_t Panels = llvm::divideCeil(Ty.getDimSize(0), Rows);
+  return Panels * Rows * groupOverhead(getStoredElementType(Ty));
+}
+
+int64_t TileLayoutAttr::getByteSize(RankedTensorType Ty) const {
+  int64_t Panels = llvm::divideCeil(Ty.getDimSize(0), Rows);
+  return Panels * Rows * llvm::alignTo(Ty.getDimSize(1), Inputs) + getParameterBytes(Ty);
+}
+
 //===- kernel ---------------------------------------------------------------------------------===//
 
 ParseResult KernelOp::parse(OpAsmParser &Parser, OperationState &Result) {

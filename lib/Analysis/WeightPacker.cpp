@@ -130,10 +130,23 @@ std::vector<char> qopt::packWordPanel(StoredTypeInterface Type, const QuantizedR
   return Bytes.take();
 }
 
+std::vector<char> qopt::packTilePanel(StoredTypeInterface Type, const QuantizedRows &Rows) {
+  using Tiles = qkernel::TileLayoutAttr;
+  int64_t CodeBytes = Tiles::Rows * llvm::alignTo(Rows.Columns, Tiles::Inputs);
+  ByteBuilder Bytes(CodeBytes + Tiles::Rows * 4);
+  char *Out = Bytes.grow(CodeBytes);
+  for (int64_t Row = 0; Row < Rows.Rows; ++Row)
+    for (int64_t Column = 0; Column < Rows.Columns; ++Column)
+      Out[Tiles::getPlace(Row, Column)] = char(Rows.Codes[Row * Rows.Columns + Column]);
+  for (int64_t Row = 0; Row < Tiles::Rows; ++Row)
+    Bytes.putFloat(Type.getScaleType(), Row < Rows.Rows ? Rows.Scales[Row] : 0.0f);
+  return Bytes.take();
+}
+
 namespace {
 
 /// How the rows of a panel lie.
-enum class PanelForm { Plain, Interleaved, Words };
+enum class PanelForm { Plain, Interleaved, Words, Tiles };
 
 /// Packs one weight; each panel is independent.
 class PanelPacker {
@@ -182,6 +195,8 @@ private:
     StoredTypeInterface Stored = getStoredElementType(Type);
     if (Form == PanelForm::Words)
       return packWordPanel(Stored, Rows, PanelRows);
+    if (Form == PanelForm::Tiles)
+      return packTilePanel(Stored, Rows);
     return packCodePanel(Stored, Rows, Form == PanelForm::Interleaved ? PanelRows : Rows.Rows);
   }
 
@@ -228,7 +243,7 @@ Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
   auto Panels = dyn_cast<qkernel::PanelLayoutAttr>(Layout);
   auto Words = dyn_cast<qkernel::WordPanelLayoutAttr>(Layout);
   StoredTypeInterface Stored = getStoredElementType(Ty);
-  bool IsPacked = Panels || Words;
+  bool Tiles = isa<qkernel::TileLayoutAttr>(Layout), IsPacked = Panels || Words || Tiles;
   if (!IsPacked && (Stored || !isa<qkernel::PlainLayoutAttr>(Layout)))
     return makeError(StatusCode::Internal, "weight '", Weight.getSymName().str(),
                      "' has a layout that cannot be packed for its type");
@@ -244,8 +259,12 @@ Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
   int64_t PanelRows =
       Panels  ? Panels.getRows()
       : Words ? Words.getRows()
+      : Tiles ? qkernel::TileLayoutAttr::Rows
               : std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, Reader->getColumns()));
-  PanelForm Form = Words ? PanelForm::Words : Panels ? PanelForm::Interleaved : PanelForm::Plain;
+  PanelForm Form = Words    ? PanelForm::Words
+                   : Tiles  ? PanelForm::Tiles
+                   : Panels ? PanelForm::Interleaved
+                            : PanelForm::Plain;
   PanelPacker Packer(Weight, *Reader, PanelRows, Form, Codes);
   int64_t Total = Layout.getByteSize(Ty);
   int64_t PanelBytes = IsPacked

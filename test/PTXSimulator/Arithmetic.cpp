@@ -82,15 +82,18 @@ float finish(float X, uint32_t Mode) {
   return canonical(Mode & Sat ? saturated(X) : X);
 }
 
+template <typename Op> float floatOp(uint32_t Mode, float A, float B) {
+  if (Mode & Ftz)
+    A = flushed(A), B = flushed(B);
+  float R = roundingOf(Mode) == Rounding::Nearest ? Op::apply(A, B)
+                                                  : roundToFloat(Op::odd(A, B), roundingOf(Mode));
+  return finish(R, Mode);
+}
+
 template <typename Op> void carefulFloat(Warp &W, const Instruction &I, LaneMask M) {
   uint32_t Mode = I.Mode;
-  binary<float, float, float>(W, I, M, [Mode](float A, float B) {
-    if (Mode & Ftz)
-      A = flushed(A), B = flushed(B);
-    float R = roundingOf(Mode) == Rounding::Nearest ? Op::apply(A, B)
-                                                    : roundToFloat(Op::odd(A, B), roundingOf(Mode));
-    return finish(R, Mode);
-  });
+  binary<float, float, float>(W, I, M,
+                              [Mode](float A, float B) { return floatOp<Op>(Mode, A, B); });
 }
 
 template <typename Op> void doubles(Warp &W, const Instruction &I, LaneMask M) {
@@ -120,20 +123,46 @@ template <bool Flush> void fastFma(Warp &W, const Instruction &I, LaneMask M) {
       return canonical(std::fma(A, B, C));
   });
 }
+float floatFma(uint32_t Mode, float A, float B, float C) {
+  if (Mode & Ftz)
+    A = flushed(A), B = flushed(B), C = flushed(C);
+  float R = roundingOf(Mode) == Rounding::Nearest
+                ? std::fma(A, B, C)
+                : roundToFloat(addOdd(static_cast<double>(A) * B, C), roundingOf(Mode));
+  return finish(R, Mode);
+}
 void carefulFma(Warp &W, const Instruction &I, LaneMask M) {
   uint32_t Mode = I.Mode;
-  ternary<float, float, float, float>(W, I, M, [Mode](float A, float B, float C) {
-    if (Mode & Ftz)
-      A = flushed(A), B = flushed(B), C = flushed(C);
-    float R = roundingOf(Mode) == Rounding::Nearest
-                  ? std::fma(A, B, C)
-                  : roundToFloat(addOdd(static_cast<double>(A) * B, C), roundingOf(Mode));
-    return finish(R, Mode);
-  });
+  ternary<float, float, float, float>(
+      W, I, M, [Mode](float A, float B, float C) { return floatFma(Mode, A, B, C); });
 }
 void doubleFma(Warp &W, const Instruction &I, LaneMask M) {
   ternary<double, double, double, double>(
       W, I, M, [](double A, double B, double C) { return std::fma(A, B, C); });
+}
+
+// ---- pairs of floats of 32 bits
+
+float lowFloat(uint64_t Pair) { return floatOfBits(static_cast<uint32_t>(Pair)); }
+float highFloat(uint64_t Pair) { return floatOfBits(static_cast<uint32_t>(Pair >> 32)); }
+uint64_t floatPair(float Low, float High) {
+  return uint64_t(bitsOfFloat(High)) << 32 | bitsOfFloat(Low);
+}
+
+template <typename Op> void floatPairs(Warp &W, const Instruction &I, LaneMask M) {
+  uint32_t Mode = I.Mode;
+  binary<uint64_t, uint64_t, uint64_t>(W, I, M, [Mode](uint64_t A, uint64_t B) {
+    return floatPair(floatOp<Op>(Mode, lowFloat(A), lowFloat(B)),
+                     floatOp<Op>(Mode, highFloat(A), highFloat(B)));
+  });
+}
+void fmaPairs(Warp &W, const Instruction &I, LaneMask M) {
+  uint32_t Mode = I.Mode;
+  ternary<uint64_t, uint64_t, uint64_t, uint64_t>(
+      W, I, M, [Mode](uint64_t A, uint64_t B, uint64_t C) {
+        return floatPair(floatFma(Mode, lowFloat(A), lowFloat(B), lowFloat(C)),
+                         floatFma(Mode, highFloat(A), highFloat(B), highFloat(C)));
+      });
 }
 
 // ---- floats of 16 bits, alone or in pairs
@@ -271,12 +300,22 @@ template <typename Op> Execute floatOf(std::string_view T, uint32_t Mode) {
   return isBfloat(T) ? halves<Op, BfloatFormat> : halves<Op, HalfFormat>;
 }
 
+/// add, sub, mul and fma of f32x2, which neither saturate nor have a fast way here.
+void decodePairs(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I, Execute Run,
+                 unsigned Sources) {
+  if (!readMode(M, I.Mode, {"rn", "rz", "rm", "rp", "ftz"}))
+    return D.unknown(S);
+  D.operands(S, I, Run, M.back(), Sources);
+}
+
 template <typename Op>
 void decodeSum(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
   constexpr int Sign = std::is_same_v<Op, Add> ? 1 : -1;
   if (has(M, "cc"))
     return decodeIntegerCarry(D, S, M, I);
+  if (T == "f32x2")
+    return decodePairs(D, S, M, I, floatPairs<Op>, 2);
   if (!isFloat(T))
     return D.operands(S, I,
                       M.size() == 3 && M[1] == "sat" && T == "s32" ? saturatingSum<Sign>
@@ -290,6 +329,8 @@ void decodeSum(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
 
 void decodeMul(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
+  if (T == "f32x2")
+    return decodePairs(D, S, M, I, floatPairs<Multiply>, 2);
   if (!isFloat(T))
     return decodeIntegerMul(D, S, M, I);
   if (!readMode(M, I.Mode, {"rn", "rz", "rm", "rp", "ftz", "sat"}))
@@ -299,6 +340,8 @@ void decodeMul(Decoder &D, const Statement &S, const Modifiers &M, Instruction &
 
 void decodeFma(Decoder &D, const Statement &S, const Modifiers &M, Instruction &I) {
   std::string_view T = M.back();
+  if (T == "f32x2")
+    return decodePairs(D, S, M, I, fmaPairs, 3);
   if (!isFloat(T))
     return decodeIntegerMad(D, S, M, I);
   if (!readMode(M, I.Mode, {"rn", "rz", "rm", "rp", "ftz", "sat", "relu"}))

@@ -34,6 +34,8 @@ std::vector<char> packCodePanel(StoredTypeInterface Type, const QuantizedRows &R
 /// The same in words of four 8-bit codes.
 std::vector<char> packWordPanel(StoredTypeInterface Type, const QuantizedRows &Rows,
                                 int64_t PanelRows);
+/// One panel of #qkernel.swizzled_tiles.
+std::vector<char> packTilePanel(StoredTypeInterface Type, const QuantizedRows &Rows);
 
 } // namespace qopt
 

@@ -53,7 +53,15 @@ public:
   virtual mlir::LogicalResult emit(KernelBuilder &Builder) const = 0;
 };
 
-using GpuLoweringRegistry = codegen::LoweringRegistry<GpuLowering>;
+/// The lowerings of one chip, which they may be made for.
+class GpuLoweringRegistry : public codegen::LoweringRegistry<GpuLowering> {
+public:
+  explicit GpuLoweringRegistry(const Chip &Chip) : TheChip(Chip) {}
+  const Chip &getChip() const { return TheChip; }
+
+private:
+  const Chip &TheChip;
+};
 
 /// Adds the lowerings of this library.
 void registerAllGpuLowerings(GpuLoweringRegistry &Registry);

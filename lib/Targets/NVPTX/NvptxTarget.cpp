@@ -1,6 +1,7 @@
 // An NVIDIA GPU as a target: layouts, grids, and one PTX module for all kernels.
 #include "qopt/Targets/NVPTX.h"
 
+#include "Emit/CodesForm.h"
 #include "Emit/PtxModule.h"
 #include "qopt/Targets/NVPTX/CacheLayout.h"
 
@@ -17,9 +18,12 @@ using namespace qopt::nvptx;
 
 // "a": the instructions that only this chip has. PTX 8.0 is what drivers for CUDA 12.0 know.
 static constexpr Chip Chips[] = {
-    {"sm80", "sm_80", "+ptx80", 163 << 10},   {"sm86", "sm_86", "+ptx80", 99 << 10},
-    {"sm89", "sm_89", "+ptx84", 99 << 10},    {"sm90", "sm_90a", "+ptx80", 227 << 10},
-    {"sm100", "sm_100", "+ptx86", 227 << 10}, {"sm120", "sm_120", "+ptx87", 99 << 10},
+    {"sm80", "sm_80", "+ptx80", 163 << 10, Float8Products::None},
+    {"sm86", "sm_86", "+ptx80", 99 << 10, Float8Products::None},
+    {"sm89", "sm_89", "+ptx84", 99 << 10, Float8Products::ShortSums},
+    {"sm90", "sm_90a", "+ptx80", 227 << 10, Float8Products::AsHalves},
+    {"sm100", "sm_100", "+ptx86", 227 << 10, Float8Products::AsHalves},
+    {"sm120", "sm_120", "+ptx87", 99 << 10, Float8Products::LongSums},
 };
 
 ArrayRef<Chip> nvptx::getChips() { return Chips; }
@@ -37,7 +41,7 @@ void nvptx::registerGpuLowering(std::function<std::unique_ptr<GpuLowering>()> Ma
 namespace {
 class NvptxTarget : public Target {
 public:
-  explicit NvptxTarget(const Chip &Chip) : TheChip(Chip) {
+  explicit NvptxTarget(const Chip &Chip) : TheChip(Chip), Lowerings(Chip) {
     registerAllGpuLowerings(Lowerings);
     for (const auto &Make : pluginLowerings())
       Lowerings.add(Make());
@@ -83,10 +87,28 @@ static bool isMatrix(qkernel::KernelOp Kernel, unsigned Argument) {
   });
 }
 
+/// Whether kernels multiply codes with the weight on tensor cores. Those that gather its rows read
+/// any layout.
+static bool wantsTiles(ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers, const Chip &Chip) {
+  bool Any = false;
+  for (auto [Kernel, Argument] : Readers) {
+    if (!isMatrix(Kernel, Argument))
+      continue;
+    auto Info = KernelInfo::get(Kernel);
+    std::string Reason;
+    if (failed(Info) || !CodesForm::get(*Info, Chip, Reason))
+      return false;
+    Any = true;
+  }
+  return Any;
+}
+
 qkernel::WeightLayoutInterface
 NvptxTarget::chooseLayout(WeightOp Weight,
                           ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const {
   auto Ty = cast<RankedTensorType>(Weight.getType());
+  if (wantsTiles(Readers, TheChip))
+    return CodeTiles::get(Weight->getContext());
   bool WantsPanels =
       getStoredElementType(Ty) ||
       (isa<FloatType>(Ty.getElementType()) &&

@@ -27,6 +27,10 @@ module attributes {qopt.symbols = [#qopt.symbol<"tokens", 1 to 64>]} {
   qopt.weight @v : tensor<16x8x!qopt.packed<i8, group = 0, scale = f16>>
     from [#qopt.source<"m.data", offset = 0, length = 512, type = tensor<16x8xf32>, hash = 0>] scheme "rtn" layout #qkernel.word_panels<32>
 
+  // CHECK: qopt.weight @t : {{.*}} layout #qkernel.swizzled_tiles
+  qopt.weight @t : tensor<16x8x!qopt.scaled<f8E4M3FN, group = 0, scale = f32>>
+    from [#qopt.source<"m.data", offset = 0, length = 512, type = tensor<16x8xf32>, hash = 0>] scheme "rtn" layout #qkernel.swizzled_tiles
+
   // CHECK-LABEL: func.func @main
   func.func @main(%x: tensor<?x8xf32>) -> tensor<?x16xf32> {
     // CHECK: qopt.use_weight @w : tensor<16x8xf32>

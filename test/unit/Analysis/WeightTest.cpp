@@ -128,6 +128,38 @@ TEST_F(WeightTest, FourBitPanelsHoldWhatTheyShould) {
     }
 }
 
+TEST_F(WeightTest, SwizzledTilesHoldWhatTheyShould) {
+  // Two panels of outputs, the second of which has two rows, and two tiles of inputs.
+  Values.resize(130 * 150);
+  for (size_t I = 0; I < Values.size(); ++I)
+    Values[I] = float(I * 7919 % 255) - 127;
+  WeightOp Weight =
+      parse(R"(qopt.weight @w : tensor<130x150x!qopt.packed<i8, group = 0, scale = f16>>
+    from [#qopt.source<"f", offset = 0, length = 78000, type = tensor<130x150xf32>, hash = 0>] scheme "rtn" layout #qkernel.swizzled_tiles)");
+  auto Bytes = pack(Weight, 2);
+  ASSERT_TRUE(Bytes.ok());
+  constexpr int64_t TileBytes = 128 * 128, PanelBytes = 2 * TileBytes + 128 * 2;
+  ASSERT_EQ(int64_t(Bytes->size()), 2 * PanelBytes);
+  QuantizedRows Expected;
+  StoredTypeInterface Stored = getStoredElementType(Weight.getType());
+  Schemes.find("rtn")->quantizeRows(Stored, Values.data(), 130, 150, Expected);
+  // What the swizzle of 128 bytes does to an address: bits 4 to 6 change by bits 7 to 9.
+  auto Swizzle = [](int64_t Address) { return Address ^ ((Address >> 7 & 7) << 4); };
+  for (int64_t Row = 0; Row < 256; ++Row) {
+    const char *Panel = Bytes->data() + Row / 128 * PanelBytes;
+    uint16_t Scale;
+    std::memcpy(&Scale, Panel + 2 * TileBytes + Row % 128 * 2, 2);
+    for (int64_t Column = 0; Column < 256; ++Column) {
+      int64_t Place = Swizzle(Row % 128 * 128 + Column % 128);
+      auto Code = int8_t(Panel[Column / 128 * TileBytes + Place]);
+      bool IsInside = Row < 130 && Column < 150;
+      ASSERT_EQ(float(Code) * floatFromHalf(Scale),
+                IsInside ? Expected.read(Stored, Row, Column) : 0.0f)
+          << Row << ", " << Column;
+    }
+  }
+}
+
 TEST_F(WeightTest, AnyNumberOfThreadsGivesTheSameBytes) {
   WeightOp Weight =
       parse(R"(qopt.weight @w : tensor<100x40x!qopt.packed<i8, group = 0, scale = f16, asymmetric>>

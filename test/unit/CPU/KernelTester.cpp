@@ -154,7 +154,12 @@ static void appendNumber(std::string &Bytes, Type Element, const ReferenceTensor
 }
 
 /// A matrix in panels, by the packer that writes artefacts.
-static std::string packPanels(const ReferenceTensor &Tensor, int64_t PanelRows, bool InWords) {
+static std::string packPanels(const ReferenceTensor &Tensor, Attribute Layout) {
+  auto Panels = dyn_cast<qkernel::PanelLayoutAttr>(Layout);
+  auto Words = dyn_cast<qkernel::WordPanelLayoutAttr>(Layout);
+  int64_t PanelRows = Panels  ? Panels.getRows()
+                      : Words ? Words.getRows()
+                              : qkernel::TileLayoutAttr::Rows;
   int64_t Rows = Tensor.getDim(0), Columns = Tensor.getDim(1);
   auto Stored = getStoredElementType(Tensor.getType());
   std::string Bytes;
@@ -173,8 +178,9 @@ static std::string packPanels(const ReferenceTensor &Tensor, int64_t PanelRows, 
             Quantized.ZeroPoints[R * Quantized.Groups + G] = Tensor.getZeroPoint(First + R, G);
         }
       }
-      Panel = InWords ? packWordPanel(Stored, Quantized, PanelRows)
-                      : packCodePanel(Stored, Quantized, PanelRows);
+      Panel = Panels  ? packCodePanel(Stored, Quantized, PanelRows)
+              : Words ? packWordPanel(Stored, Quantized, PanelRows)
+                      : packTilePanel(Stored, Quantized);
     } else {
       std::vector<float> Values;
       for (int64_t I = 0; I < Count * Columns; ++I)
@@ -189,10 +195,8 @@ static std::string packPanels(const ReferenceTensor &Tensor, int64_t PanelRows, 
 std::string KernelTester::packInput(unsigned Argument) {
   const ReferenceTensor &Tensor = Inputs[Argument].getTensor();
   auto Layout = Kernel.getArgAttrOfType<qkernel::WeightLayoutInterface>(Argument, "qkernel.layout");
-  auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout);
-  auto Words = dyn_cast_or_null<qkernel::WordPanelLayoutAttr>(Layout);
-  if (Panels || Words) {
-    std::string Bytes = packPanels(Tensor, Words ? Words.getRows() : Panels.getRows(), bool(Words));
+  if (Layout && !isa<qkernel::PlainLayoutAttr>(Layout)) {
+    std::string Bytes = packPanels(Tensor, Layout);
     EXPECT_EQ(int64_t(Bytes.size()), Layout.getByteSize(Tensor.getType()));
     return Bytes;
   }

@@ -28,6 +28,20 @@ TEST(Float, Rounding) {
   EXPECT_EQ(eval("mul.rz.f32 %d, %a, %b;", {3e38f, 3e38f}), std::numeric_limits<float>::max());
 }
 
+TEST(Float, Pairs) {
+  auto Pair = [](float Low, float High) { return bits(Low) | uint64_t(bits(High)) << 32; };
+  EXPECT_EQ(eval64("add.rn.f32x2 %d, %a, %b;", {Pair(1, 2), Pair(3, -0.5f)}), Pair(4, 1.5f));
+  EXPECT_EQ(eval64("sub.f32x2 %d, %a, %b;", {Pair(1, 2), Pair(3, -0.5f)}), Pair(-2, 2.5f));
+  EXPECT_EQ(
+      eval64("mul.rz.f32x2 %d, %a, %b;", {Pair(1.0f + 0x1p-23f, 3), Pair(1.0f - 0x1p-24f, 5)}),
+      Pair(1, 15));
+  EXPECT_EQ(eval64("fma.rn.f32x2 %d, %a, %b, %c;",
+                   {Pair(1.0f + 0x1p-12f, 2), Pair(1.0f + 0x1p-12f, 3), Pair(-1, 4)}),
+            Pair(0x1p-11f + 0x1p-24f, 10));
+  EXPECT_EQ(eval64("add.ftz.f32x2 %d, %a, %b;", {Pair(0x1p-140f, 1), Pair(0x1p-140f, 1)}),
+            Pair(0, 2));
+}
+
 TEST(Float, SubnormalsAndSaturation) {
   EXPECT_EQ(eval("add.f32 %d, %a, %b;", {0x1p-140f, 0x1p-140f}), 0x1p-139f);
   EXPECT_EQ(eval32("add.ftz.f32 %d, %a, %b;", {bits(-0x1p-140f), bits(-0x1p-140f)}), 0x80000000u);

@@ -10,6 +10,10 @@ namespace qopt::nvptx {
 /// Threads of a warp.
 constexpr int64_t WarpSize = 32;
 
+/// How mma.sync multiplies e4m3: not at all, with sums that keep 13 bits of their fraction, with
+/// sums of f32, or only after they have become f16.
+enum class Float8Products { None, ShortSums, LongSums, AsHalves };
+
 /// A generation of GPUs, and what of it decides how kernels are built.
 struct Chip {
   /// What --target takes, and LLVM's name of the architecture.
@@ -18,6 +22,7 @@ struct Chip {
   llvm::StringLiteral PtxFeature;
   /// Dynamic shared memory of a block, at most.
   int64_t SharedBytes;
+  Float8Products Float8;
 };
 
 /// All of them, the oldest first.

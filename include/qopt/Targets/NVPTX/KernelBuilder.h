@@ -53,6 +53,9 @@ public:
   /// Address of a byte of the block's dynamic shared memory.
   Value shared(int64_t ByteOffset);
 
+  /// From now on e4m3 is converted by instructions, which not every chip has; the numbers are the
+  /// same.
+  void convertFloat8() { ConvertsFloat8 = true; }
   Value widen(Value Stored, mlir::Type Element) override;
   Value narrow(Value Computed, mlir::Type Element) override;
   Value loadWeight(Value Weight, llvm::ArrayRef<Value> At) override;
@@ -71,6 +74,7 @@ private:
   unsigned FirstSymbol;
   Value Block, Thread, Lane, Warp;
   Team Sharing = Team::Warp;
+  bool ConvertsFloat8 = false;
 };
 
 } // namespace qopt::nvptx

@@ -1,5 +1,7 @@
 #include "qopt/Targets/NVPTX/KernelBuilder.h"
 
+#include "CodesForm.h"
+
 #include "qopt/Targets/Common/PanelWeight.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -114,6 +116,8 @@ Value KernelBuilder::shared(int64_t ByteOffset) {
 }
 
 Value KernelBuilder::loadWeight(Value Weight, ArrayRef<Value> At) {
+  if (isa_and_nonnull<CodeTiles>(getInfo().getLayout(Weight)))
+    return loadTiledWeight(*this, Weight, At[0], At[1]);
   auto Layout = dyn_cast_or_null<qkernel::PanelLayoutAttr>(getInfo().getLayout(Weight));
   if (!Layout) {
     getInfo().getKernel()->emitError("reads a stored weight that does not lie in panels");
@@ -139,6 +143,8 @@ Value KernelBuilder::widen(Value Stored, Type Element) {
     Value Bits = arith::ExtUIOp::create(*this, withLanesOf(Stored, getI32Type()), Stored);
     return bitcast(shl(Bits, likeConstant(Bits, 16)), getF32Type());
   }
+  if (ConvertsFloat8 && isa<Float8E4M3FNType>(Element))
+    return readFloat8(*this, Stored);
   return Base::widen(Stored, Element);
 }
 
@@ -148,5 +154,7 @@ Value KernelBuilder::narrow(Value Computed, Type Element) {
   if (Element.isBF16())
     return bitcast(arith::TruncFOp::create(*this, withLanesOf(Computed, Element), Computed),
                    getI16Type());
+  if (ConvertsFloat8 && isa<Float8E4M3FNType>(Element))
+    return makeFloat8(*this, Computed);
   return Base::narrow(Computed, Element);
 }
