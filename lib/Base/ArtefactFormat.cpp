@@ -1,5 +1,7 @@
 #include "qopt/Base/ArtefactFormat.h"
 
+#include <algorithm>
+
 namespace qopt::artefact {
 
 template <typename T>
@@ -8,6 +10,13 @@ static std::optional<int64_t> indexOf(const std::vector<T> &Items, const std::st
     if (Items[I].Name == Name)
       return static_cast<int64_t>(I);
   return std::nullopt;
+}
+
+bool Launch::runsFor(const int64_t *Symbols) const {
+  return std::all_of(When.begin(), When.end(), [&](const Guard &Guard) {
+    std::optional<int64_t> Value = Guard.Value.evaluate(Symbols);
+    return Value && *Value >= Guard.Range.Min && *Value <= Guard.Range.Max;
+  });
 }
 
 std::optional<int64_t> Program::symbolIndex(const std::string &Name) const {

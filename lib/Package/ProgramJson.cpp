@@ -74,10 +74,13 @@ static OrderedJson launchToJson(const Launch &L, const Program &P) {
   if (!L.When.empty()) {
     OrderedJson When = OrderedJson::array();
     for (const Guard &G : L.When)
-      When.push_back(OrderedJson{
-          {"symbol", P.Symbols[G.Symbol].Name}, {"min", G.Range.Min}, {"max", G.Range.Max}});
+      When.push_back(OrderedJson{{"value", expressionToJson(G.Value, P.Symbols)},
+                                 {"min", G.Range.Min},
+                                 {"max", G.Range.Max}});
     J["when"] = When;
   }
+  if (L.Continues)
+    J["continues"] = true;
   J["reads"] = expressionToJson(L.Reads, P.Symbols);
   J["writes"] = expressionToJson(L.Writes, P.Symbols);
   return J;
@@ -207,16 +210,16 @@ static Kernel kernelEntry(const JsonView &View) {
 }
 
 static Guard guardEntry(const JsonView &View, const Program &P) {
-  View.allowOnly({"symbol", "min", "max"});
+  View.allowOnly({"value", "min", "max"});
   Guard G;
-  G.Symbol = symbolFromJson(View.member("symbol"), P.Symbols);
+  G.Value = expressionFromJson(View.member("value"), P.Symbols);
   G.Range.Min = View.member("min").integer();
   G.Range.Max = View.member("max").integer();
   return G;
 }
 
 static Launch launchEntry(const JsonView &View, const Program &P) {
-  View.allowOnly({"name", "kernel", "buffers", "range", "when", "reads", "writes"});
+  View.allowOnly({"name", "kernel", "buffers", "range", "when", "continues", "reads", "writes"});
   Launch L;
   L.Name = View.member("name").string();
   L.Kernel = View.member("kernel").integer();
@@ -226,6 +229,8 @@ static Launch launchEntry(const JsonView &View, const Program &P) {
   if (View.has("when"))
     View.member("when").forEach(
         [&](const JsonView &Entry) { L.When.push_back(guardEntry(Entry, P)); });
+  if (View.has("continues"))
+    L.Continues = View.member("continues").boolean();
   L.Reads = expressionFromJson(View.member("reads"), P.Symbols);
   L.Writes = expressionFromJson(View.member("writes"), P.Symbols);
   return L;

@@ -100,9 +100,9 @@ static Status checkLaunch(const Launch &L, const Program &P) {
     if (Index < 0 || Index >= int64_t(P.Buffers.size()))
       return bad("launch \"", L.Name, "\" uses buffer ", Index, " of ", P.Buffers.size());
   for (const Guard &G : L.When)
-    if (G.Symbol < 0 || G.Symbol >= int64_t(P.Symbols.size()))
-      return bad("launch \"", L.Name, "\" is guarded by symbol ", G.Symbol, " of ",
-                 P.Symbols.size());
+    if (Result<Interval> B = checkSize(G.Value, P, MaxBytes, "guard of launch \"" + L.Name + "\"");
+        !B)
+      return B.status();
   // The worker's share is computed as items * worker / workers, which must not overflow.
   const std::pair<const Expression *, const char *> Sizes[] = {
       {&L.Range, "range"}, {&L.Reads, "reads"}, {&L.Writes, "writes"}};
@@ -150,6 +150,9 @@ Status validateProgram(const Program &P) {
   for (const Launch &L : P.Launches)
     if (Status S = checkLaunch(L, P); !S.ok())
       return S;
+  for (size_t I = 0; I < P.Launches.size(); ++I)
+    if (P.Launches[I].Continues && (I == 0 || P.Launches[I].Buffers != P.Launches[I - 1].Buffers))
+      return bad("launch \"", P.Launches[I].Name, "\" continues no launch of the same buffers");
   return {};
 }
 

@@ -209,9 +209,8 @@ std::string CaseValidator::checkSymbols() const {
   for (size_t I = 0; I < P.Symbols.size(); ++I)
     if (Case.Symbols[I] < P.Symbols[I].Range.Min || Case.Symbols[I] > P.Symbols[I].Range.Max)
       return "symbol \"" + P.Symbols[I].Name + "\" is out of its range";
-  for (const Guard &G : P.Launches[Case.Launch].When)
-    if (Case.Symbols[G.Symbol] < G.Range.Min || Case.Symbols[G.Symbol] > G.Range.Max)
-      return "the launch does not run for its symbols";
+  if (!P.Launches[Case.Launch].runsFor(Case.Symbols.data()))
+    return "the launch does not run for its symbols";
   return "";
 }
 

@@ -101,6 +101,8 @@ private:
   LogicalResult addOutputs();
   void addKernels();
   LogicalResult addLaunch(qkernel::LaunchOp Launch);
+  void addStages(const KernelPlan &Plan, int64_t First, const artefact::Launch &Launch);
+  LogicalResult addWorkspace();
   LogicalResult addResults(qkernel::LaunchOp Launch);
   int64_t rotaryBuffer(const RotaryTable &Table);
   int64_t weightBuffer(UseWeightOp Use);
@@ -121,9 +123,13 @@ private:
   artefact::Program Program;
   /// A tensor has one buffer, a cache two.
   llvm::DenseMap<Value, SmallVector<int64_t, 2>> BuffersOf;
-  llvm::StringMap<int64_t> WeightBuffers, KernelIndex;
+  llvm::StringMap<int64_t> WeightBuffers;
+  /// Of a kernel's first stage.
+  llvm::StringMap<int64_t> KernelIndex;
   SmallVector<std::pair<RotaryTable, int64_t>> Tables;
   int64_t ArenaBuffers = 0;
+  /// Shared by all kernels that want one, as launches follow each other.
+  std::optional<int64_t> WorkspaceBuffer;
 };
 
 } // namespace
@@ -248,9 +254,11 @@ LogicalResult ProgramEmitter::addOutputs() {
 void ProgramEmitter::addKernels() {
   for (auto Kernel : Module.getOps<qkernel::KernelOp>()) {
     KernelIndex[Kernel.getSymName()] = Program.Kernels.size();
-    artefact::Kernel New;
-    New.Name = Kernel.getSymName().str();
-    Program.Kernels.push_back(std::move(New));
+    for (const KernelStage &Stage : Plans.find(Kernel.getSymName())->second.Stages) {
+      artefact::Kernel New;
+      New.Name = Stage.getName(Kernel.getSymName());
+      Program.Kernels.push_back(std::move(New));
+    }
   }
 }
 
@@ -308,8 +316,6 @@ LogicalResult ProgramEmitter::addLaunch(qkernel::LaunchOp Launch) {
   const KernelPlan &Plan = Plans.find(Launch.getKernel())->second;
   artefact::Launch New;
   New.Name = Launch.getLabel().str();
-  New.Kernel = KernelIndex.lookup(Launch.getKernel());
-  New.Range = toExpression(Plan.Items);
   std::vector<Expression> Reads{Expression(0), Expression(0)}, Writes{Expression(0), Expression(0)};
   for (Value Operand : Launch.getOperands()) {
     if (auto Use = Operand.getDefiningOp<UseWeightOp>())
@@ -325,25 +331,63 @@ LogicalResult ProgramEmitter::addLaunch(qkernel::LaunchOp Launch) {
     }
   for (const RotaryTable &Table : Plan.Tables)
     New.Buffers.push_back(rotaryBuffer(Table));
+  if (Plan.WorkspaceBytes)
+    New.Buffers.push_back(*WorkspaceBuffer);
   New.Reads = Expression::apply(Expression::Kind::Add, Reads);
   New.Writes = Expression::apply(Expression::Kind::Add, Writes);
-  Program.Launches.push_back(std::move(New));
+  addStages(Plan, KernelIndex.lookup(Launch.getKernel()), New);
   return success();
 }
 
-/// The largest scratch memory that any kernel asks for, for the largest request.
-static FailureOr<int64_t> getScratchBytes(func::FuncOp Entry, const KernelPlans &Plans) {
+/// Launches of the stages of a kernel, whose first one is number `First` of the artefact's kernels.
+/// What a kernel reads and writes is counted once.
+void ProgramEmitter::addStages(const KernelPlan &Plan, int64_t First,
+                               const artefact::Launch &Launch) {
+  for (auto [I, Stage] : llvm::enumerate(Plan.Stages)) {
+    artefact::Launch New = Launch;
+    New.Kernel = First + int64_t(I);
+    New.Range = toExpression(Stage.Items);
+    if (Stage.When)
+      New.When.push_back({toExpression(Stage.When->Value), Stage.When->Range});
+    New.Continues = Stage.Continues;
+    if (Stage.Continues)
+      New.Reads = New.Writes = Expression(0);
+    Program.Launches.push_back(std::move(New));
+  }
+}
+
+/// The most that any kernel asks for with the largest request, and an error that calls it `What`
+/// where that overflows.
+static FailureOr<int64_t> getLargest(func::FuncOp Entry, const KernelPlans &Plans,
+                                     AffineExpr KernelPlan::*Size, StringRef What) {
   SmallVector<int64_t> Maxima =
       llvm::map_to_vector(getSymbols(Entry), [](SymbolAttr Symbol) { return Symbol.getMax(); });
   int64_t Largest = 0;
   for (const auto &Plan : Plans) {
-    auto Bytes = evaluate(Plan.second.ScratchBytes, Maxima);
-    if (!Bytes)
-      return Entry.emitError() << "the scratch memory of '" << Plan.first()
+    AffineExpr Bytes = Plan.second.*Size;
+    auto Known = Bytes ? evaluate(Bytes, Maxima) : std::optional<int64_t>(0);
+    if (!Known)
+      return Entry.emitError() << "the " << What << " of '" << Plan.first()
                                << "' overflows for the largest request";
-    Largest = std::max(Largest, *Bytes);
+    Largest = std::max(Largest, *Known);
   }
-  return int64_t(llvm::alignTo(Largest, artefact::Alignment));
+  return Largest;
+}
+
+/// Behind the arena, as large as the largest request of any kernel.
+LogicalResult ProgramEmitter::addWorkspace() {
+  constexpr int64_t WorkspaceAlignment = 256;
+  auto Bytes = getLargest(Entry, Plans, &KernelPlan::WorkspaceBytes, "workspace");
+  if (failed(Bytes) || *Bytes == 0)
+    return Bytes;
+  artefact::Buffer Buffer;
+  Buffer.Name = "workspace";
+  Buffer.Kind = artefact::BufferKind::Arena;
+  Buffer.Offset = int64_t(llvm::alignTo(Program.ArenaBytes, WorkspaceAlignment));
+  Buffer.Bytes = Expression(*Bytes);
+  Program.ArenaBytes = Buffer.Offset + *Bytes;
+  WorkspaceBuffer = addBuffer(std::move(Buffer));
+  return success();
 }
 
 FailureOr<artefact::Program> ProgramEmitter::emit() {
@@ -352,15 +396,17 @@ FailureOr<artefact::Program> ProgramEmitter::emit() {
   if (failed(addOutputs()))
     return failure();
   addKernels();
+  auto Arena = Entry->getAttrOfType<IntegerAttr>(qkernel::QKernelDialect::getArenaBytesAttrName());
+  Program.ArenaBytes = Arena ? Arena.getInt() : 0;
+  if (failed(addWorkspace()))
+    return failure();
   for (auto Launch : Entry.getOps<qkernel::LaunchOp>())
     if (failed(addLaunch(Launch)))
       return failure();
-  auto Arena = Entry->getAttrOfType<IntegerAttr>(qkernel::QKernelDialect::getArenaBytesAttrName());
-  auto Scratch = getScratchBytes(Entry, Plans);
+  auto Scratch = getLargest(Entry, Plans, &KernelPlan::ScratchBytes, "scratch memory");
   if (failed(Scratch))
     return failure();
-  Program.ArenaBytes = Arena ? Arena.getInt() : 0;
-  Program.ScratchBytes = *Scratch;
+  Program.ScratchBytes = int64_t(llvm::alignTo(*Scratch, artefact::Alignment));
   return std::move(Program);
 }
 

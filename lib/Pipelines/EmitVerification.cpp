@@ -463,7 +463,7 @@ public:
   artefact::Verification run();
 
 private:
-  void addKernel(int64_t Index);
+  void addKernel(qkernel::KernelOp Kernel, int64_t First, int64_t End);
   bool addCase(qkernel::KernelOp Kernel, qkernel::LaunchOp Launch, int64_t LaunchIndex,
                ArrayRef<int64_t> Symbols, std::string &Reason);
   qkernel::LaunchOp findLaunch(StringRef Kernel, StringRef Label);
@@ -484,12 +484,6 @@ qkernel::LaunchOp VerificationMaker::findLaunch(StringRef Kernel, StringRef Labe
       Found = Launch;
   });
   return Found;
-}
-
-static bool runsFor(const artefact::Launch &Launch, ArrayRef<int64_t> Symbols) {
-  return llvm::all_of(Launch.When, [&](const artefact::Guard &Guard) {
-    return Symbols[Guard.Symbol] >= Guard.Range.Min && Symbols[Guard.Symbol] <= Guard.Range.Max;
-  });
 }
 
 /// Whether a case was made; otherwise the reason. Diagnostics say why and are no errors of the
@@ -513,9 +507,9 @@ bool VerificationMaker::addCase(qkernel::KernelOp Kernel, qkernel::LaunchOp Laun
   return true;
 }
 
-void VerificationMaker::addKernel(int64_t Index) {
-  const std::string &Name = Program.Kernels[Index].Name;
-  auto Kernel = Module.lookupSymbol<qkernel::KernelOp>(Name);
+/// The kernel's stages are those of the program from `First` to before `End`.
+void VerificationMaker::addKernel(qkernel::KernelOp Kernel, int64_t First, int64_t End) {
+  StringRef Name = Kernel.getSymName();
   SmallVector<SymbolAttr> Symbols = getSymbols(Kernel);
   SmallVector<SmallVector<int64_t>, 2> Requests = {chooseSmallRequest(Symbols),
                                                    chooseLargeRequest(Symbols)};
@@ -525,13 +519,14 @@ void VerificationMaker::addKernel(int64_t Index) {
   bool Any = false;
   for (ArrayRef<int64_t> Request : Requests)
     for (auto [I, Candidate] : llvm::enumerate(Program.Launches))
-      if (Candidate.Kernel == Index && runsFor(Candidate, Request)) {
+      if (Candidate.Kernel >= First && Candidate.Kernel < End && !Candidate.Continues &&
+          Candidate.runsFor(Request.data())) {
         Any |= addCase(Kernel, findLaunch(Name, Candidate.Name), I, Request, Reason);
         break;
       }
   if (!Any)
     Made.Unverified.push_back(
-        {Index, Reason.empty() ? "no launch runs for the requests that were tried" : Reason});
+        {First, Reason.empty() ? "no launch runs for the requests that were tried" : Reason});
 }
 
 /// A program of very many kernels compares fewer elements of each.
@@ -544,8 +539,14 @@ void VerificationMaker::keepWithinLimit() {
 }
 
 artefact::Verification VerificationMaker::run() {
-  for (int64_t I = 0; I < int64_t(Program.Kernels.size()); ++I)
-    addKernel(I);
+  int64_t First = 0;
+  for (auto Kernel : Module.getOps<qkernel::KernelOp>()) {
+    auto Plan = TheTarget.planKernel(Kernel);
+    assert(succeeded(Plan) && "the program was made of these plans");
+    int64_t End = First + int64_t(Plan->Stages.size());
+    addKernel(Kernel, First, End);
+    First = End;
+  }
   keepWithinLimit();
   return std::move(Made);
 }

@@ -13,13 +13,6 @@ LaunchPlan::LaunchPlan(const artefact::Program &Program)
   Active.reserve(Program.Launches.size());
 }
 
-static bool holds(const artefact::Launch &Launch, const std::vector<int64_t> &Symbols) {
-  for (const artefact::Guard &Guard : Launch.When)
-    if (Symbols[Guard.Symbol] < Guard.Range.Min || Symbols[Guard.Symbol] > Guard.Range.Max)
-      return false;
-  return true;
-}
-
 Status LaunchPlan::bind(const std::vector<int64_t> &NewSymbols) {
   if (Bound && Symbols == NewSymbols)
     return {};
@@ -28,7 +21,7 @@ Status LaunchPlan::bind(const std::vector<int64_t> &NewSymbols) {
   Active.clear();
   for (size_t I = 0; I < Program.Launches.size(); ++I) {
     const artefact::Launch &Launch = Program.Launches[I];
-    if (!holds(Launch, Symbols))
+    if (!Launch.runsFor(Symbols.data()))
       continue;
     std::optional<int64_t> Items = Launch.Range.evaluate(Symbols.data());
     if (!Items)

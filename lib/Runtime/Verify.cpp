@@ -21,7 +21,7 @@ bool VerifyReport::passed() const {
 
 namespace {
 
-/// One launch with memory of its own.
+/// One launch, and those that continue it, with memory of their own.
 class CaseRunner {
 public:
   CaseRunner(Program &Shared, const VerifyCase &Case)
@@ -81,14 +81,21 @@ Status CaseRunner::run() {
   for (const Fill &From : Case.Fills)
     if (Status S = fill(From); !S.ok())
       return S;
-  std::optional<int64_t> Items = Launch.Range.evaluate(Case.Symbols.data());
-  if (!Items)
-    return makeError(StatusCode::Internal, "launch \"", Launch.Name, "\" has no valid range");
-  BoundLaunch Bound{Case.Launch, *Items, Addresses.data()};
+  const std::vector<artefact::Launch> &Launches = Shared.table().Launches;
+  std::vector<BoundLaunch> Bound;
+  for (size_t I = Case.Launch; I < Launches.size() && (Bound.empty() || Launches[I].Continues);
+       ++I) {
+    if (!Launches[I].runsFor(Case.Symbols.data()))
+      continue;
+    std::optional<int64_t> Items = Launches[I].Range.evaluate(Case.Symbols.data());
+    if (!Items)
+      return makeError(StatusCode::Internal, "launch \"", Launch.Name, "\" has no valid range");
+    Bound.push_back({static_cast<int64_t>(I), *Items, Addresses.data()});
+  }
   Step Walk;
   Walk.Symbols = Case.Symbols.data();
-  Walk.Launches = &Bound;
-  Walk.Count = *Items > 0;
+  Walk.Launches = Bound.data();
+  Walk.Count = Bound.front().Items > 0 ? Bound.size() : 0;
   return Shared.device().run(Walk);
 }
 

@@ -6,7 +6,8 @@
 // A kernel's buffers, in the order in which a launch passes them:
 //   1. every operand of the launch: a tensor is one buffer; a !qopt.kv_cache is two (keys, values);
 //   2. every result that is a tensor (a cache is updated in place and is not passed again);
-//   3. the tables that the target asked for (KernelPlan::Tables).
+//   3. the tables that the target asked for (KernelPlan::Tables);
+//   4. the workspace, where it asked for one.
 //
 //===------------------------------------------------------------------------------------------===//
 #ifndef QOPT_ANALYSIS_TARGET_H
@@ -14,6 +15,7 @@
 
 #include "QKernel/QKernel.h"
 #include "qopt/Base/CacheLayout.h"
+#include "qopt/Base/Expression.h"
 
 namespace qopt {
 
@@ -30,15 +32,42 @@ struct RotaryTable {
   }
 };
 
+/// One launch of a kernel. Expressions are over the program's symbols, in the order in which the
+/// kernel declares them.
+struct KernelStage {
+  /// What tells it from the kernel's other stages; empty where it is the only one.
+  std::string Suffix;
+  /// Number of independent work items.
+  mlir::AffineExpr Items;
+  /// It runs only where `Value` lies in the range.
+  struct Guard {
+    mlir::AffineExpr Value;
+    Interval Range;
+  };
+  std::optional<Guard> When;
+  /// Whether it goes on with what the stage before it left in the workspace.
+  bool Continues = false;
+
+  /// The name in the artefact, and the key of CompiledModule::Variants.
+  std::string getName(llvm::StringRef Kernel) const {
+    return Suffix.empty() ? Kernel.str() : (Kernel + "." + Suffix).str();
+  }
+};
+
 /// How a target runs one kernel.
 struct KernelPlan {
   /// The lowering that took the kernel, as --explain names it.
   std::string Lowering;
-  /// Number of independent work items, over the program's symbols (in the order the kernel declares
-  /// them).
-  mlir::AffineExpr Items;
+  /// Its launches, in order: one for most kernels.
+  llvm::SmallVector<KernelStage, 1> Stages{KernelStage()};
+  KernelStage &onlyStage() {
+    assert(Stages.size() == 1);
+    return Stages.front();
+  }
   /// Bytes private to each worker, over the program's symbols.
   mlir::AffineExpr ScratchBytes;
+  /// Bytes in which stages leave what later ones go on with; null without any. Undefined at first.
+  mlir::AffineExpr WorkspaceBytes;
   llvm::SmallVector<RotaryTable> Tables;
 };
 
@@ -54,7 +83,7 @@ struct KernelVariant {
 struct CompiledModule {
   /// File names in the artefact ("module.so") and contents.
   std::vector<std::pair<std::string, std::string>> Files;
-  /// For each kernel by symbol name: its versions, best first.
+  /// For each stage of a kernel (KernelStage::getName): its versions, best first.
   llvm::StringMap<llvm::SmallVector<KernelVariant>> Variants;
 };
 

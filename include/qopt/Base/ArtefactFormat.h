@@ -70,9 +70,9 @@ struct Kernel {
   std::vector<Variant> Variants;
 };
 
-/// A launch runs only if the symbol's value lies in the range.
+/// A launch runs only where the value lies in the range.
 struct Guard {
-  int64_t Symbol = 0;
+  Expression Value;
   Interval Range;
 };
 
@@ -82,8 +82,13 @@ struct Launch {
   std::vector<int64_t> Buffers;
   Expression Range = Expression(1); ///< number of independent items
   std::vector<Guard> When;
+  /// Together with the launch before it, which has the same buffers, it is one computation.
+  bool Continues = false;
   Expression Reads;  ///< bytes
   Expression Writes; ///< bytes
+
+  /// Whether it runs for these values of the symbols.
+  bool runsFor(const int64_t *Symbols) const;
 };
 
 struct Program {

@@ -22,12 +22,21 @@ namespace nvptx {
 class KernelBuilder;
 using codegen::KernelInfo;
 
-/// How a kernel runs: its plan, whose items are blocks, and what a block consists of.
-struct GridPlan {
-  /// Number of blocks, over the program's symbols.
-  mlir::AffineExpr Blocks;
+/// A launch of a kernel, and what its blocks, the items of the launch, consist of.
+struct GridStage : KernelStage {
   int64_t Threads = 128;
   int64_t SharedBytes = 0;
+};
+
+/// How a kernel runs; most in one launch.
+struct GridPlan {
+  llvm::SmallVector<GridStage, 1> Stages{GridStage()};
+  GridStage &onlyStage() {
+    assert(Stages.size() == 1);
+    return Stages.front();
+  }
+  /// As in KernelPlan; null without a workspace.
+  mlir::AffineExpr WorkspaceBytes;
   llvm::SmallVector<RotaryTable> Tables;
 };
 
@@ -46,11 +55,11 @@ public:
   /// Whether this lowering can compile the kernel; otherwise `Reason` says what stands against it.
   virtual bool match(const KernelInfo &Kernel, std::string &Reason) const = 0;
 
-  /// The grid of a kernel that matched.
+  /// The launches of a kernel that matched.
   virtual GridPlan plan(const KernelInfo &Kernel) const = 0;
 
-  /// Emits the code of one thread.
-  virtual mlir::LogicalResult emit(KernelBuilder &Builder) const = 0;
+  /// Emits the code of one thread of a stage.
+  virtual mlir::LogicalResult emit(KernelBuilder &Builder, unsigned Stage) const = 0;
 };
 
 /// The lowerings of one chip, which they may be made for.
@@ -67,7 +76,7 @@ private:
 void registerAllGpuLowerings(GpuLoweringRegistry &Registry);
 
 /// For plugins: `Make` is called for every GPU target that is created from now on.
-void registerGpuLowering(std::function<std::unique_ptr<GpuLowering>()> Make);
+void registerGpuLowering(std::function<std::unique_ptr<GpuLowering>(const Chip &)> Make);
 
 } // namespace nvptx
 

@@ -55,7 +55,7 @@ public:
     std::string Reason;
     auto Form = *AppendForm::get(Kernel, Reason);
     KernelPlan Plan;
-    Plan.Items = Form.getTokenCount(Kernel);
+    Plan.onlyStage().Items = Form.getTokenCount(Kernel);
     Plan.ScratchBytes = Kernel.constant(Form.quantizes() ? 4 * Form.getCache().getHeadSize() : 0);
     Plan.Tables = getRotaryTables(Form.Rotaries);
     return Plan;

@@ -389,7 +389,7 @@ bool AttentionLowering::match(const KernelInfo &Kernel, std::string &Reason) con
 KernelPlan AttentionLowering::plan(const KernelInfo &Kernel) const {
   AttentionShape Shape(Kernel, find(Kernel));
   KernelPlan Plan;
-  Plan.Items = Shape.getItems();
+  Plan.onlyStage().Items = Shape.getItems();
   Plan.ScratchBytes = AttentionScratch(Kernel, Shape).Bytes;
   return Plan;
 }

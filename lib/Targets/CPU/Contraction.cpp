@@ -591,7 +591,7 @@ KernelPlan ContractionLowering::plan(const KernelInfo &Kernel) const {
   std::string Reason;
   auto Form = *PanelContraction::get(Kernel, Reason);
   KernelPlan Plan;
-  Plan.Items = Form.getItems(Kernel);
+  Plan.onlyStage().Items = Form.getItems(Kernel);
   Plan.ScratchBytes = Form.getScratch(Kernel).Bytes;
   return Plan;
 }

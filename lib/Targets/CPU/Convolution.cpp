@@ -323,7 +323,7 @@ public:
     std::string Reason;
     auto Form = *ConvolutionForm::get(Kernel, Reason);
     KernelPlan Plan;
-    Plan.Items = Form.getItems(Kernel);
+    Plan.onlyStage().Items = Form.getItems(Kernel);
     Plan.ScratchBytes = Form.getScratch(Kernel).Bytes;
     return Plan;
   }

@@ -54,7 +54,7 @@ public:
   KernelPlan plan(const KernelInfo &Kernel) const override {
     std::string Reason;
     KernelPlan Plan;
-    Plan.Items = ElementwiseForm::get(Kernel, Reason)->getItems(Kernel);
+    Plan.onlyStage().Items = ElementwiseForm::get(Kernel, Reason)->getItems(Kernel);
     Plan.ScratchBytes = Kernel.constant(0);
     return Plan;
   }

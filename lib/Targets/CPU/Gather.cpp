@@ -79,7 +79,7 @@ bool GatherLowering::match(const KernelInfo &Kernel, std::string &Reason) const 
 
 KernelPlan GatherLowering::plan(const KernelInfo &Kernel) const {
   KernelPlan Plan;
-  Plan.Items = Kernel.getElementCount(findGather(Kernel).getIndices());
+  Plan.onlyStage().Items = Kernel.getElementCount(findGather(Kernel).getIndices());
   Plan.ScratchBytes = Kernel.constant(0);
   return Plan;
 }

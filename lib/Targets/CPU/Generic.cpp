@@ -29,9 +29,9 @@ static AffineExpr getRows(const KernelInfo &Kernel, Value Result) {
 
 KernelPlan GenericLowering::plan(const KernelInfo &Kernel) const {
   KernelPlan Plan;
-  Plan.Items = Kernel.constant(0);
+  Plan.onlyStage().Items = Kernel.constant(0);
   for (Value Result : Kernel.getResults())
-    Plan.Items = Plan.Items + getRows(Kernel, Result);
+    Plan.onlyStage().Items = Plan.onlyStage().Items + getRows(Kernel, Result);
   Plan.ScratchBytes = Kernel.constant(0);
   return Plan;
 }

@@ -22,7 +22,8 @@ public:
     KernelPlan Plan;
     std::string Reason;
     SmallVector<Operation *> Coding;
-    Plan.Items = Kernel.getRowCount(codegen::findNorm(Kernel, Reason, Coding)->getResult(0));
+    Plan.onlyStage().Items =
+        Kernel.getRowCount(codegen::findNorm(Kernel, Reason, Coding)->getResult(0));
     Plan.ScratchBytes = Kernel.constant(0);
     return Plan;
   }

@@ -59,7 +59,7 @@ public:
     std::string Reason;
     auto Form = *PoolForm::get(Kernel, Reason);
     KernelPlan Plan;
-    Plan.Items = Form.getItems(Kernel);
+    Plan.onlyStage().Items = Form.getItems(Kernel);
     Plan.ScratchBytes =
         Kernel.constant(2 * Form.Tile.getStagedBytes(1) + 4 * Form.Tile.getPositions());
     return Plan;

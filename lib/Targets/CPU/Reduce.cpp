@@ -14,7 +14,7 @@ public:
   bool match(const KernelInfo &Kernel, std::string &Reason) const override;
   KernelPlan plan(const KernelInfo &Kernel) const override {
     KernelPlan Plan;
-    Plan.Items = Kernel.getElementCount(find(Kernel).getResult());
+    Plan.onlyStage().Items = Kernel.getElementCount(find(Kernel).getResult());
     Plan.ScratchBytes = Kernel.constant(0);
     return Plan;
   }

@@ -22,7 +22,7 @@ public:
   KernelPlan plan(const KernelInfo &Kernel) const override {
     SoftmaxOp Op = find(Kernel);
     KernelPlan Plan;
-    Plan.Items = codegen::getLines(Kernel, Op);
+    Plan.onlyStage().Items = codegen::getLines(Kernel, Op);
     // The exponentials of a line.
     Plan.ScratchBytes = Kernel.getDims(Op.getInput())[Op.getAxis()] * 4;
     return Plan;

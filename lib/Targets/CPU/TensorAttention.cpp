@@ -97,7 +97,7 @@ public:
     AttentionOp Op = find(Kernel);
     KernelPlan Plan;
     ArrayRef<AffineExpr> Query = Kernel.getDims(Op.getQuery());
-    Plan.Items = Query[0] * Query[2] * Query[1].ceilDiv(VectorLanes);
+    Plan.onlyStage().Items = Query[0] * Query[2] * Query[1].ceilDiv(VectorLanes);
     Plan.ScratchBytes = Parts(Kernel, Op).Bytes;
     return Plan;
   }

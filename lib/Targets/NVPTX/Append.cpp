@@ -51,13 +51,14 @@ public:
     std::string Reason;
     auto Form = *AppendForm::get(Kernel, Reason);
     GridPlan Plan;
-    Plan.Blocks = Form.getTokenCount(Kernel);
+    Plan.onlyStage().Items = Form.getTokenCount(Kernel);
     if (Form.quantizes())
-      Plan.SharedBytes = Plan.Threads / WarpSize * 4 * Form.getCache().getHeadSize();
+      Plan.onlyStage().SharedBytes =
+          Plan.onlyStage().Threads / WarpSize * 4 * Form.getCache().getHeadSize();
     Plan.Tables = codegen::getRotaryTables(Form.Rotaries);
     return Plan;
   }
-  LogicalResult emit(KernelBuilder &B) const override {
+  LogicalResult emit(KernelBuilder &B, unsigned) const override {
     std::string Reason;
     AppendEmitter(B, *AppendForm::get(B.getInfo(), Reason)).emit();
     return success();

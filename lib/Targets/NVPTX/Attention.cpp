@@ -135,12 +135,12 @@ public:
     SmallVector<Operation *> Coding;
     OpT Op = Find(Kernel, Reason, Coding);
     GridPlan Plan;
-    Plan.Blocks = Kernel.getRowCount(Op.getQuery()).ceilDiv(Warps);
-    Plan.Threads = Warps * WarpSize;
-    Plan.SharedBytes = Warps * getSize(Op) * 4;
+    Plan.onlyStage().Items = Kernel.getRowCount(Op.getQuery()).ceilDiv(Warps);
+    Plan.onlyStage().Threads = Warps * WarpSize;
+    Plan.onlyStage().SharedBytes = Warps * getSize(Op) * 4;
     return Plan;
   }
-  LogicalResult emit(KernelBuilder &B) const override {
+  LogicalResult emit(KernelBuilder &B, unsigned) const override {
     std::string Reason;
     SmallVector<Operation *> Coding;
     EmitterT(B, Find(B.getInfo(), Reason, Coding)).emit();

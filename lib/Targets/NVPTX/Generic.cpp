@@ -20,7 +20,7 @@ public:
     return ElementReader::canRead(Kernel, Reason);
   }
   GridPlan plan(const KernelInfo &Kernel) const override;
-  LogicalResult emit(KernelBuilder &B) const override;
+  LogicalResult emit(KernelBuilder &B, unsigned) const override;
 };
 } // namespace
 
@@ -30,14 +30,15 @@ static AffineExpr getBlocks(const KernelInfo &Kernel, Value Result) {
 
 GridPlan GenericLowering::plan(const KernelInfo &Kernel) const {
   GridPlan Plan;
-  Plan.Threads = Threads;
-  Plan.Blocks = Kernel.constant(0);
+  GridStage &Stage = Plan.onlyStage();
+  Stage.Threads = Threads;
+  Stage.Items = Kernel.constant(0);
   for (Value Result : Kernel.getResults())
-    Plan.Blocks = Plan.Blocks + getBlocks(Kernel, Result);
+    Stage.Items = Stage.Items + getBlocks(Kernel, Result);
   return Plan;
 }
 
-LogicalResult GenericLowering::emit(KernelBuilder &B) const {
+LogicalResult GenericLowering::emit(KernelBuilder &B, unsigned) const {
   const KernelInfo &Info = B.getInfo();
   AffineExpr First = Info.constant(0);
   LogicalResult Status = success();

@@ -22,15 +22,15 @@ public:
     SmallVector<Operation *> Coding;
     GridPlan Plan;
     Value Result = codegen::findNorm(Kernel, Reason, Coding)->getResult(0);
-    Plan.Blocks = Kernel.getRowCount(Result).ceilDiv(Warps);
-    Plan.Threads = Warps * WarpSize;
+    Plan.onlyStage().Items = Kernel.getRowCount(Result).ceilDiv(Warps);
+    Plan.onlyStage().Threads = Warps * WarpSize;
     return Plan;
   }
-  LogicalResult emit(KernelBuilder &B) const override;
+  LogicalResult emit(KernelBuilder &B, unsigned) const override;
 };
 } // namespace
 
-LogicalResult NormLowering::emit(KernelBuilder &B) const {
+LogicalResult NormLowering::emit(KernelBuilder &B, unsigned) const {
   const KernelInfo &Info = B.getInfo();
   std::string Reason;
   SmallVector<Operation *> Coding;

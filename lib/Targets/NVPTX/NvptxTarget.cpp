@@ -28,23 +28,23 @@ static constexpr Chip Chips[] = {
 
 ArrayRef<Chip> nvptx::getChips() { return Chips; }
 
-static std::vector<std::function<std::unique_ptr<GpuLowering>()>> &pluginLowerings() {
+using MakeLowering = std::function<std::unique_ptr<GpuLowering>(const Chip &)>;
+
+static std::vector<MakeLowering> &pluginLowerings() {
   // Never destroyed: the plugin's code may be gone by then.
-  static auto *Makers = new std::vector<std::function<std::unique_ptr<GpuLowering>()>>();
+  static auto *Makers = new std::vector<MakeLowering>();
   return *Makers;
 }
 
-void nvptx::registerGpuLowering(std::function<std::unique_ptr<GpuLowering>()> Make) {
-  pluginLowerings().push_back(std::move(Make));
-}
+void nvptx::registerGpuLowering(MakeLowering Make) { pluginLowerings().push_back(std::move(Make)); }
 
 namespace {
 class NvptxTarget : public Target {
 public:
   explicit NvptxTarget(const Chip &Chip) : TheChip(Chip), Lowerings(Chip) {
     registerAllGpuLowerings(Lowerings);
-    for (const auto &Make : pluginLowerings())
-      Lowerings.add(Make());
+    for (const MakeLowering &Make : pluginLowerings())
+      Lowerings.add(Make(Chip));
   }
 
   StringRef getName() const override { return TheChip.Target; }
@@ -73,6 +73,8 @@ public:
 
 private:
   LogicalResult emitKernel(qkernel::KernelOp Kernel, ModuleOp Code, CompiledModule &Result) const;
+  LogicalResult emitStage(const KernelInfo &Info, const GpuLowering &Lowering, const GridPlan &Plan,
+                          unsigned Number, ModuleOp Code, CompiledModule &Result) const;
 
   const Chip &TheChip;
   GpuLoweringRegistry Lowerings;
@@ -126,21 +128,44 @@ FailureOr<KernelPlan> NvptxTarget::planKernel(qkernel::KernelOp Kernel) const {
   if (failed(Lowering))
     return failure();
   GridPlan Grid = (*Lowering)->plan(*Info);
-  if (Grid.SharedBytes > TheChip.SharedBytes)
-    return Kernel.emitError() << "lowering '" << (*Lowering)->getName() << "' needs "
-                              << Grid.SharedBytes << " bytes of shared memory, "
-                              << TheChip.Architecture << " has " << TheChip.SharedBytes;
   KernelPlan Plan;
   Plan.Lowering = (*Lowering)->getName().str();
-  Plan.Items = Grid.Blocks;
+  Plan.Stages.clear();
+  for (const GridStage &Stage : Grid.Stages) {
+    if (Stage.SharedBytes > TheChip.SharedBytes)
+      return Kernel.emitError() << "lowering '" << (*Lowering)->getName() << "' needs "
+                                << Stage.SharedBytes << " bytes of shared memory, "
+                                << TheChip.Architecture << " has " << TheChip.SharedBytes;
+    Plan.Stages.push_back(Stage);
+  }
   Plan.ScratchBytes = Info->constant(0);
+  Plan.WorkspaceBytes = Grid.WorkspaceBytes;
   Plan.Tables = std::move(Grid.Tables);
   return Plan;
 }
 
 /// Buffers of a kernel as a launch passes them.
 static unsigned countBuffers(const KernelInfo &Info, const GridPlan &Grid) {
-  return Info.getTableBuffer(Grid.Tables.size());
+  return Info.getTableBuffer(Grid.Tables.size()) + (Grid.WorkspaceBytes ? 1 : 0);
+}
+
+LogicalResult NvptxTarget::emitStage(const KernelInfo &Info, const GpuLowering &Lowering,
+                                     const GridPlan &Plan, unsigned Number, ModuleOp Code,
+                                     CompiledModule &Result) const {
+  qkernel::KernelOp Kernel = Info.getKernel();
+  const GridStage &Stage = Plan.Stages[Number];
+  std::string Symbol = Kernel.getSymName().str();
+  for (StringRef Part : {StringRef(Stage.Suffix), StringRef(TheChip.Architecture)})
+    if (!Part.empty())
+      Symbol += ("_" + Part).str();
+  LLVM::LLVMFuncOp Function = createKernelFunction(Code, Symbol, countBuffers(Info, Plan),
+                                                   getSymbols(Kernel).size(), Stage.Threads);
+  KernelBuilder Builder(Info, Stage.Threads, Function);
+  if (failed(Lowering.emit(Builder, Number)))
+    return failure();
+  Result.Variants[Stage.getName(Kernel.getSymName())].push_back(
+      {TheChip.Architecture.str(), Symbol, Stage.Threads, Stage.SharedBytes});
+  return success();
 }
 
 LogicalResult NvptxTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
@@ -151,15 +176,10 @@ LogicalResult NvptxTarget::emitKernel(qkernel::KernelOp Kernel, ModuleOp Code,
   auto Lowering = Lowerings.choose(*Info, TheChip.Target);
   if (failed(Lowering))
     return failure();
-  GridPlan Grid = (*Lowering)->plan(*Info);
-  std::string Symbol = (Kernel.getSymName() + "_" + TheChip.Architecture).str();
-  LLVM::LLVMFuncOp Function = createKernelFunction(Code, Symbol, countBuffers(*Info, Grid),
-                                                   getSymbols(Kernel).size(), Grid.Threads);
-  KernelBuilder Builder(*Info, Grid.Threads, Function);
-  if (failed((*Lowering)->emit(Builder)))
-    return failure();
-  Result.Variants[Kernel.getSymName()].push_back(
-      {TheChip.Architecture.str(), Symbol, Grid.Threads, Grid.SharedBytes});
+  GridPlan Plan = (*Lowering)->plan(*Info);
+  for (unsigned Stage = 0; Stage < Plan.Stages.size(); ++Stage)
+    if (failed(emitStage(*Info, **Lowering, Plan, Stage, Code, Result)))
+      return failure();
   return success();
 }
 

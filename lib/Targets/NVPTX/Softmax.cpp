@@ -17,11 +17,11 @@ public:
   }
   GridPlan plan(const KernelInfo &Kernel) const override {
     GridPlan Plan;
-    Plan.Blocks = codegen::getLines(Kernel, find(Kernel)).ceilDiv(Warps);
-    Plan.Threads = Warps * WarpSize;
+    Plan.onlyStage().Items = codegen::getLines(Kernel, find(Kernel)).ceilDiv(Warps);
+    Plan.onlyStage().Threads = Warps * WarpSize;
     return Plan;
   }
-  LogicalResult emit(KernelBuilder &B) const override;
+  LogicalResult emit(KernelBuilder &B, unsigned) const override;
 
 private:
   static SoftmaxOp find(const KernelInfo &Kernel) {
@@ -31,7 +31,7 @@ private:
 };
 } // namespace
 
-LogicalResult SoftmaxLowering::emit(KernelBuilder &B) const {
+LogicalResult SoftmaxLowering::emit(KernelBuilder &B, unsigned) const {
   const KernelInfo &Info = B.getInfo();
   SoftmaxOp Op = find(Info);
   ArrayRef<AffineExpr> Dims = Info.getDims(Op.getInput());

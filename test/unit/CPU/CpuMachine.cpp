@@ -83,12 +83,12 @@ bool CpuMachine::canRun(const KernelVariant &Variant) const { return hasIsa(Vari
 std::vector<GuardedBuffer> CpuMachine::runPieces(const Call &Call, int64_t Piece,
                                                  std::vector<GuardedBuffer> Buffers) {
   using Function = void (*)(int64_t, int64_t, void *const *, const int64_t *, void *);
-  auto Run = reinterpret_cast<Function>(dlsym(Library, Call.Variant.Symbol.c_str()));
+  auto Run = reinterpret_cast<Function>(dlsym(Library, Call.Variants.front().Symbol.c_str()));
   if (!Run) {
-    ADD_FAILURE() << Call.Variant.Symbol;
+    ADD_FAILURE() << Call.Variants.front().Symbol;
     return Buffers;
   }
-  int64_t Items = *evaluate(Call.Plan.Items, Call.Symbols);
+  int64_t Items = *evaluate(Call.Plan.Stages.front().Items, Call.Symbols);
   int64_t ScratchBytes = llvm::alignTo(*evaluate(Call.Plan.ScratchBytes, Call.Symbols), 64);
   std::vector<void *> Pointers;
   for (GuardedBuffer &Buffer : Buffers)
@@ -103,14 +103,14 @@ std::vector<GuardedBuffer> CpuMachine::runPieces(const Call &Call, int64_t Piece
 
 std::vector<GuardedBuffer> CpuMachine::run(const Call &Call,
                                            llvm::function_ref<std::vector<GuardedBuffer>()> Make) {
-  int64_t Items = *evaluate(Call.Plan.Items, Call.Symbols);
+  int64_t Items = *evaluate(Call.Plan.Stages.front().Items, Call.Symbols);
   std::vector<GuardedBuffer> Whole = runPieces(Call, std::max<int64_t>(Items, 1), Make());
   for (int64_t Piece : {1, 2, 3, 5})
     if (Piece < Items) {
       std::vector<GuardedBuffer> Pieces = runPieces(Call, Piece, Make());
       for (size_t I = 0; I < Whole.size(); ++I)
         EXPECT_EQ(0, memcmp(Whole[I].data(), Pieces[I].data(), Whole[I].size()))
-            << Call.Variant.Isa << ": buffer " << I << " depends on pieces of " << Piece;
+            << Call.Variants.front().Isa << ": buffer " << I << " depends on pieces of " << Piece;
     }
   return Whole;
 }

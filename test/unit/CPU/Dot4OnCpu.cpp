@@ -30,7 +30,10 @@ public:
   StringRef getName() const override { return "dot4"; }
   bool match(const codegen::KernelInfo &, std::string &) const override { return true; }
   KernelPlan plan(const codegen::KernelInfo &Kernel) const override {
-    return {"", Kernel.constant(1), Kernel.constant(0), {}};
+    KernelPlan Plan;
+    Plan.onlyStage().Items = Kernel.constant(1);
+    Plan.ScratchBytes = Kernel.constant(0);
+    return Plan;
   }
   LogicalResult emit(cpu::KernelBuilder &B) const override {
     auto Load = [&](unsigned Argument, Type Element, int64_t Count) {

@@ -343,6 +343,8 @@ std::vector<GuardedBuffer> KernelTester::makeBuffers() {
         Numbers[P * 2 * Pairs + Pairs + I] = std::sin(Angle) * Table.Scale;
       }
   }
+  if (Plan.WorkspaceBytes)
+    Buffers.emplace_back(*evaluate(Plan.WorkspaceBytes, Symbols), 0xab);
   return Buffers;
 }
 
@@ -391,6 +393,18 @@ void KernelTester::compile() {
   EXPECT_TRUE(Compiled.Files == Again->Files) << "the same kernels gave other bytes";
 }
 
+/// For each version of the kernel, its stages.
+std::vector<llvm::SmallVector<KernelVariant>> KernelTester::getVersions() {
+  std::vector<llvm::SmallVector<KernelVariant>> Versions;
+  for (const KernelStage &Stage : Plan.Stages) {
+    const auto &Variants = Compiled.Variants[Stage.getName(Kernel.getSymName())];
+    Versions.resize(Variants.size());
+    for (auto [Version, Variant] : llvm::zip_equal(Versions, Variants))
+      Version.push_back(Variant);
+  }
+  return Versions;
+}
+
 void KernelTester::run() {
   if (!Machine) {
     ASSERT_NO_FATAL_FAILURE(compile());
@@ -400,13 +414,14 @@ void KernelTester::run() {
     SCOPED_TRACE("symbols " + testing::PrintToString(Set));
     Symbols = Set;
     ASSERT_NO_FATAL_FAILURE(prepareInputs());
-    llvm::StringRef Last;
-    for (const KernelVariant &Variant : Compiled.Variants[Kernel.getSymName()]) {
+    std::string Last;
+    for (const llvm::SmallVector<KernelVariant> &Stages : getVersions()) {
+      const KernelVariant &Variant = Stages.front();
       // Two instruction sets may have the same code.
       if (!Machine->canRun(Variant) || Variant.Symbol == Last)
         continue;
       std::vector<GuardedBuffer> Buffers =
-          Machine->run({Variant, Plan, Symbols}, [&] { return makeBuffers(); });
+          Machine->run({Stages, Plan, Symbols}, [&] { return makeBuffers(); });
       compareResults(Variant, Buffers);
       Last = Variant.Symbol;
       ++Runs;

@@ -56,7 +56,8 @@ public:
   virtual bool canRun(const KernelVariant &Variant) const = 0;
 
   struct Call {
-    const KernelVariant &Variant;
+    /// For each stage of the plan.
+    llvm::ArrayRef<KernelVariant> Variants;
     const KernelPlan &Plan;
     llvm::ArrayRef<int64_t> Symbols;
   };
@@ -113,6 +114,7 @@ private:
   void prepareInputs();
   ReferenceValue randomInput(mlir::Type Ty, unsigned Argument);
   std::vector<GuardedBuffer> makeBuffers();
+  std::vector<llvm::SmallVector<KernelVariant>> getVersions();
   std::string packInput(unsigned Argument);
   void compareResults(const KernelVariant &Variant, std::vector<GuardedBuffer> &Buffers);
   void compareCache(const ReferenceCache &Expected, char *Keys, char *Values,

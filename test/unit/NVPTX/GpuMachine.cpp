@@ -39,6 +39,27 @@ bool GpuMachine::load(const std::string &Ptx) {
   return true;
 }
 
+static bool runsFor(const KernelStage &Stage, llvm::ArrayRef<int64_t> Symbols) {
+  if (!Stage.When)
+    return true;
+  int64_t Value = *evaluate(Stage.When->Value, Symbols);
+  return Value >= Stage.When->Range.Min && Value <= Stage.When->Range.Max;
+}
+
+Status GpuMachine::launch(const KernelStage &Stage, const KernelVariant &Variant,
+                          llvm::ArrayRef<int64_t> Symbols, void *const *Parameters) {
+  auto Function = Simulator->getFunction(Module, Variant.Symbol, Variant.SharedBytes);
+  if (!Function)
+    return Function.status();
+  runtime::GpuLaunch Launch;
+  Launch.Function = *Function;
+  Launch.Grid[0] = static_cast<uint32_t>(*evaluate(Stage.Items, Symbols));
+  Launch.Block[0] = static_cast<uint32_t>(Variant.Threads);
+  Launch.SharedBytes = static_cast<uint32_t>(Variant.SharedBytes);
+  Launch.Parameters = Parameters;
+  return Launch.Grid[0] ? Simulator->launch(Launch) : Status();
+}
+
 Status GpuMachine::runOn(const Call &Call, std::vector<GuardedBuffer> &Buffers,
                          std::vector<GpuAddress> &Addresses) {
   std::vector<int64_t> Symbols(Call.Symbols);
@@ -58,18 +79,10 @@ Status GpuMachine::runOn(const Call &Call, std::vector<GuardedBuffer> &Buffers,
     Parameters.push_back(&Address);
   for (int64_t &Symbol : Symbols)
     Parameters.push_back(&Symbol);
-  auto Function = Simulator->getFunction(Module, Call.Variant.Symbol, Call.Variant.SharedBytes);
-  if (!Function)
-    return Function.status();
-  runtime::GpuLaunch Launch;
-  Launch.Function = *Function;
-  Launch.Grid[0] = static_cast<uint32_t>(*evaluate(Call.Plan.Items, Call.Symbols));
-  Launch.Block[0] = static_cast<uint32_t>(Call.Variant.Threads);
-  Launch.SharedBytes = static_cast<uint32_t>(Call.Variant.SharedBytes);
-  Launch.Parameters = Parameters.data();
-  if (Launch.Grid[0])
-    if (Status S = Simulator->launch(Launch); !S.ok())
-      return S;
+  for (auto [Stage, Variant] : llvm::zip_equal(Call.Plan.Stages, Call.Variants))
+    if (runsFor(Stage, Call.Symbols))
+      if (Status S = launch(Stage, Variant, Call.Symbols, Parameters.data()); !S.ok())
+        return S;
   if (Status S = Simulator->synchronize(); !S.ok())
     return S;
   for (auto [Buffer, Address] : llvm::zip_equal(Buffers, Addresses))

@@ -32,6 +32,8 @@ protected:
   const Status &getStatus() const { return Outcome; }
 
 private:
+  Status launch(const KernelStage &Stage, const KernelVariant &Variant,
+                llvm::ArrayRef<int64_t> Symbols, void *const *Parameters);
   Status runOn(const Call &Call, std::vector<GuardedBuffer> &Buffers,
                std::vector<runtime::GpuAddress> &Addresses);
 

@@ -19,7 +19,9 @@ TEST(ProgramJson, RoundTripGivesTheSameBytes) {
   ASSERT_TRUE(Read) << Read.status().message();
   EXPECT_EQ(printProgram(*Read), Text);
   EXPECT_EQ(Read->Buffers[7].Bytes, sampleProgram().Buffers[7].Bytes);
-  EXPECT_EQ(Read->Launches[0].When[0].Symbol, 1);
+  EXPECT_EQ(Read->Launches[0].When[0].Value, Expression::symbol(1));
+  EXPECT_FALSE(Read->Launches[0].Continues);
+  EXPECT_TRUE(Read->Launches[1].Continues);
 }
 
 TEST(ManifestJson, RoundTripGivesTheSameBytes) {

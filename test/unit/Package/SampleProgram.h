@@ -48,10 +48,13 @@ inline artefact::Program sampleProgram() {
   L.Name = "first";
   L.Buffers = {0, 5, 7};
   L.Range = Expression::apply(Expression::Kind::CeilDiv, {Tokens, 2});
-  L.When = {{1, {1, 1}}};
+  L.When = {{Tokens, {1, 1}}};
   L.Reads = 100;
   L.Writes = Expression::apply(Expression::Kind::Max, {Tokens, 2});
-  P.Launches = {L};
+  Launch Rest = L;
+  Rest.Name = "rest";
+  Rest.Continues = true;
+  P.Launches = {L, Rest};
   return P;
 }
 

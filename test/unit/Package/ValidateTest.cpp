@@ -28,7 +28,16 @@ TEST(Validate, RefusesEachBrokenPart) {
       {"uses kernel 1 of 1", [](Program &P, Manifest &) { P.Launches[0].Kernel = 1; }},
       {"uses kernel -1", [](Program &P, Manifest &) { P.Launches[0].Kernel = -1; }},
       {"uses buffer 8 of 8", [](Program &P, Manifest &) { P.Launches[0].Buffers[0] = 8; }},
-      {"guarded by symbol 3", [](Program &P, Manifest &) { P.Launches[0].When[0].Symbol = 3; }},
+      {"guard of launch \"first\" overflows",
+       [](Program &P, Manifest &) {
+         P.Launches[0].When[0].Value =
+             Expression::apply(Kind::Mul, {INT64_MAX, Expression::symbol(1)});
+       }},
+      {"continues no launch", [](Program &P, Manifest &) { P.Launches[0].Continues = true; }},
+      {"continues no launch",
+       [](Program &P, Manifest &) {
+         P.Launches[1].Buffers = {0, 7, 5};
+       }},
       {"no multiple of 64", [](Program &P, Manifest &) { P.Buffers[7].Offset = 32; }},
       {"in an arena of 191", [](Program &P, Manifest &) { P.ArenaBytes = 191; }},
       {"ends at 256", [](Program &P, Manifest &) { P.Buffers[7].Offset = 256; }},

@@ -77,9 +77,9 @@ Program decoderTable() {
                {"logits", {{"avx2", "logits_avx2"}, {"generic", "logits_generic"}}}};
   // The launch for single tokens and the one for more are two, as a compiler would make them.
   Launch Single = launch("append.1", 0, {0, 1, 4}, Columns);
-  Single.When = {{1, {1, 1}}};
+  Single.When = {{Tokens, {1, 1}}};
   Launch Many = launch("append", 0, {0, 1, 4}, Columns);
-  Many.When = {{1, {2, Chunk}}};
+  Many.When = {{Tokens, {2, Chunk}}};
   P.Launches = {Single, Many, launch("sum", 1, {1, 4, 7}, Columns),
                 launch("logits", 2, {7, 2, 1, 5, 6, 3},
                        Expression::apply(Kind::Mul, {Rows, Logits, Vocabulary}))};

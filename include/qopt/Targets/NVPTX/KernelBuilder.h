@@ -21,7 +21,8 @@ class KernelBuilder : public codegen::KernelBuilder {
 public:
   using Base = codegen::KernelBuilder;
 
-  /// Starts the body of `Function`, whose arguments are buffers, then symbols.
+  /// Starts the body of `Function`, whose arguments are buffers, then symbols; the last buffer is
+  /// the workspace, where the kernel has one.
   KernelBuilder(const KernelInfo &Info, int64_t Threads, mlir::Operation *Function);
 
   int64_t getWarps() const { return Threads / WarpSize; }
@@ -49,6 +50,9 @@ public:
   /// Over the threads of a warp, in an order that depends on nothing.
   Value warpSum(Value X);
   Value warpMax(Value X);
+
+  /// Address of the workspace, a multiple of 256.
+  Value getWorkspace();
 
   /// Address of a byte of the block's dynamic shared memory.
   Value shared(int64_t ByteOffset);

@@ -99,6 +99,8 @@ Value KernelBuilder::maxOver(Value Count, LanesValue Body) {
                   [&](Value A, Value B) { return max(A, B); });
 }
 
+Value KernelBuilder::getWorkspace() { return getEntry().getArgument(FirstSymbol - 1); }
+
 //===- Memory ---------------------------------------------------------------------------------===//
 
 /// All kernels of a module share the name; its size is decided at the launch.

@@ -44,12 +44,13 @@ public:
     std::string Reason;
     PanelBlocks Blocks = *FormT::get(Kernel, Reason);
     GridPlan Plan;
-    Plan.Blocks = Blocks.Form.getRows(Kernel).ceilDiv(Blocks.Rows) * getPanels(Blocks.Form);
-    Plan.Threads = Warps * WarpSize;
-    Plan.SharedBytes = Blocks.SharedBytes;
+    GridStage &Stage = Plan.onlyStage();
+    Stage.Items = Blocks.Form.getRows(Kernel).ceilDiv(Blocks.Rows) * getPanels(Blocks.Form);
+    Stage.Threads = Warps * WarpSize;
+    Stage.SharedBytes = Blocks.SharedBytes;
     return Plan;
   }
-  mlir::LogicalResult emit(KernelBuilder &B) const override {
+  mlir::LogicalResult emit(KernelBuilder &B, unsigned) const override {
     std::string Reason;
     return EmitterT(B, *FormT::get(B.getInfo(), Reason)).emit();
   }
