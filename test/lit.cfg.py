@@ -1,5 +1,7 @@
 """How the tests below this folder are run: `ninja check-qopt`, or lit on a file or folder of build/test."""
 
+import glob
+import importlib.util
 import os
 import shutil
 import sys
@@ -37,6 +39,12 @@ config.substitutions += [
     ("%shared-models", shared_models),
 ]
 
+# From a CUDA toolkit, or the Python package that python/requirements.txt names.
+nvidia = importlib.util.find_spec("nvidia")
+packages = [found for folder in nvidia.submodule_search_locations for found in glob.glob(os.path.join(folder, "*", "bin"))] if nvidia else []
+nvdisasm = shutil.which("nvdisasm", path=os.pathsep.join([config.environment["PATH"], *packages]))
+config.substitutions += [("%ptxas", config.ptxas), ("%nvdisasm", nvdisasm or "")]
+
 # `REQUIRES:` words. Every test passes without them; with them it tries more.
 if config.has_compiler:
     config.available_features.add("compiler")
@@ -44,6 +52,8 @@ if config.ptxas:
     config.available_features.add("ptxas")
 elif config.has_compiler and os.environ.get("QOPT_CI"):
     lit_config.fatal("there is no ptxas, and this is a run that must not skip its tests: pip install -r python/requirements.txt")
+if nvdisasm:
+    config.available_features.add("nvdisasm")
 if os.path.isdir(shared_models):
     config.available_features.add("shared-models")
 if shutil.which("qemu-x86_64"):

@@ -18,12 +18,12 @@ using namespace qopt::nvptx;
 
 // "a": the instructions that only this chip has. PTX 8.0 is what drivers for CUDA 12.0 know.
 static constexpr Chip Chips[] = {
-    {"sm80", "sm_80", "+ptx80", 163 << 10, Float8Products::None},
-    {"sm86", "sm_86", "+ptx80", 99 << 10, Float8Products::None},
-    {"sm89", "sm_89", "+ptx84", 99 << 10, Float8Products::ShortSums},
-    {"sm90", "sm_90a", "+ptx80", 227 << 10, Float8Products::AsHalves},
-    {"sm100", "sm_100", "+ptx86", 227 << 10, Float8Products::AsHalves},
-    {"sm120", "sm_120", "+ptx87", 99 << 10, Float8Products::LongSums},
+    {"sm80", "sm_80", "+ptx80", 163 << 10, Float8Products::None, false},
+    {"sm86", "sm_86", "+ptx80", 99 << 10, Float8Products::None, false},
+    {"sm89", "sm_89", "+ptx84", 99 << 10, Float8Products::ShortSums, false},
+    {"sm90", "sm_90a", "+ptx80", 227 << 10, Float8Products::AsHalves, true},
+    {"sm100", "sm_100", "+ptx86", 227 << 10, Float8Products::AsHalves, false},
+    {"sm120", "sm_120", "+ptx87", 99 << 10, Float8Products::LongSums, false},
 };
 
 ArrayRef<Chip> nvptx::getChips() { return Chips; }

@@ -23,6 +23,8 @@ struct Chip {
   /// Dynamic shared memory of a block, at most.
   int64_t SharedBytes;
   Float8Products Float8;
+  /// Whether tensor cores multiply by instructions of a warpgroup (wgmma).
+  bool HasWarpgroups;
 };
 
 /// All of them, the oldest first.

@@ -17,8 +17,11 @@ Values nvptx::emitAssembly(KernelBuilder &B, TypeRange Results, ValueRange Opera
     Result = Results.front();
   else if (Results.size() > 1)
     Result = LLVM::LLVMStructType::getLiteral(B.getContext(), llvm::to_vector(Results));
+  std::string All = Constraints.str();
+  if (Does == Effect::Memory)
+    All += All.empty() ? "~{memory}" : ",~{memory}";
   auto Asm = LLVM::InlineAsmOp::create(B, Result ? TypeRange(Result) : TypeRange(), Operands, Text,
-                                       Constraints, Does != Effect::None, /*is_align_stack=*/false,
+                                       All, Does != Effect::None, /*is_align_stack=*/false,
                                        LLVM::TailCallKind::None, nullptr, nullptr);
   if (Results.size() < 2)
     return Values(Asm->getResults());
@@ -26,6 +29,78 @@ Values nvptx::emitAssembly(KernelBuilder &B, TypeRange Results, ValueRange Opera
   for (int64_t I = 0; I < int64_t(Results.size()); ++I)
     Registers.push_back(LLVM::ExtractValueOp::create(B, Asm.getRes(), I));
   return Registers;
+}
+
+static void emitChange(KernelBuilder &B, ValueRange Operands, const Twine &Text,
+                       StringRef Constraints) {
+  emitAssembly(B, {}, Operands, Text.str(), Constraints, Effect::Memory);
+}
+
+Value nvptx::getSharedAddress(KernelBuilder &B, Value Pointer) {
+  return LLVM::PtrToIntOp::create(B, B.getI32Type(), Pointer);
+}
+
+//===- Phases ---------------------------------------------------------------------------------===//
+
+void nvptx::initPhases(KernelBuilder &B, Value Barrier, int64_t Arrivals) {
+  emitChange(B, Barrier, "mbarrier.init.shared::cta.b64 [$0], " + Twine(Arrivals) + ";", "r");
+}
+
+void nvptx::waitForPhase(KernelBuilder &B, Value Barrier, Value Parity) {
+  emitChange(B, {Barrier, Parity},
+             "{ .reg .pred done; again: mbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1; "
+             "@!done bra again; }",
+             "r,r");
+}
+
+void nvptx::arriveAtPhase(KernelBuilder &B, Value Barrier) {
+  Value Lane = arith::TruncIOp::create(B, B.getI32Type(), B.getLane());
+  emitChange(B, {Barrier, Lane},
+             "{ .reg .pred first; setp.eq.u32 first, $1, 0; "
+             "@first mbarrier.arrive.shared::cta.b64 _, [$0]; }",
+             "r,r");
+}
+
+void nvptx::expectBytes(KernelBuilder &B, Value Barrier, int64_t Bytes) {
+  emitChange(B, Barrier, "mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], " + Twine(Bytes) + ";",
+             "r");
+}
+
+void nvptx::copyBytes(KernelBuilder &B, Value To, Value From, int64_t Bytes, Value Barrier) {
+  emitChange(B, {To, From, Barrier},
+             "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [$0], [$1], " +
+                 Twine(Bytes) + ", [$2];",
+             "r,l,r");
+}
+
+void nvptx::copyChunk(KernelBuilder &B, Value To, Value From) {
+  emitChange(B, {To, From}, "cp.async.cg.shared.global [$0], [$1], 16;", "r,l");
+}
+
+void nvptx::closeCopies(KernelBuilder &B) { emitChange(B, {}, "cp.async.commit_group;", ""); }
+
+void nvptx::waitForCopies(KernelBuilder &B, int64_t Left) {
+  emitChange(B, {}, "cp.async.wait_group " + Twine(Left) + ";", "");
+}
+
+Values nvptx::loadMatrices(KernelBuilder &B, Value Address, int64_t Offset) {
+  SmallVector<Type> Results(4, B.getI32Type());
+  return emitAssembly(B, Results, Address,
+                      "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [$4+" +
+                          std::to_string(Offset) + "];",
+                      "=r,=r,=r,=r,r", Effect::Memory);
+}
+
+//===- Threads --------------------------------------------------------------------------------===//
+
+void nvptx::setRegisters(KernelBuilder &B, int64_t Count, bool More) {
+  emitChange(
+      B, {},
+      "setmaxnreg." + Twine(More ? "inc" : "dec") + ".sync.aligned.u32 " + Twine(Count) + ";", "");
+}
+
+void nvptx::syncThreads(KernelBuilder &B, int64_t Barrier, int64_t Threads) {
+  emitChange(B, {}, "bar.sync " + Twine(Barrier) + ", " + Twine(Threads) + ";", "");
 }
 
 //===- Numbers --------------------------------------------------------------------------------===//
@@ -127,4 +202,51 @@ Values nvptx::multiplyCodes(KernelBuilder &B, CodeProduct Product, ValueRange A,
     D = emitMma(B, true, "m16n8k16.row.col.f32.f16.f16.f32", Left, Column, D);
   }
   return D;
+}
+
+Value nvptx::getDescriptor(KernelBuilder &B, Value Address) {
+  // Swizzle of 128 bytes; eight rows are 1024 bytes away from the next eight.
+  constexpr int64_t Swizzle = int64_t(1) << 62, Stride = int64_t(1024 >> 4) << 32;
+  Value Start = arith::ExtUIOp::create(B, B.getI64Type(), B.shr(Address, B.i32(4, 0)));
+  return B.bitOr(Start, B.index(Swizzle | Stride));
+}
+
+/// "$0, $1, …".
+static std::string listRegisters(int64_t Count) {
+  std::string Text;
+  for (int64_t I = 0; I < Count; ++I)
+    Text += (I ? ", $" : "$") + std::to_string(I);
+  return Text;
+}
+
+/// Four products of 32 inputs each: a descriptor advances by 32 bytes, counted in 16.
+static std::string getTileText(bool IsFloat) {
+  std::string Sums = listRegisters(64), Types = IsFloat ? "f32.e4m3.e4m3" : "s32.s8.s8";
+  std::string Text = "{ .reg .pred fresh, more; .reg .b64 a, b; "
+                     "setp.ne.u32 fresh, 0, 0; setp.eq.u32 more, 0, 0; "
+                     "mov.b64 a, $64; mov.b64 b, $65; wgmma.fence.sync.aligned; ";
+  for (int64_t Step = 0; Step < 4; ++Step) {
+    if (Step)
+      Text += "add.s64 a, a, 2; add.s64 b, b, 2; ";
+    Text += "wgmma.mma_async.sync.aligned.m64n128k32." + Types + " {" + Sums + "}, a, b, ";
+    Text += IsFloat && Step == 0 ? "fresh" : "more";
+    Text += IsFloat ? ", 1, 1; " : "; ";
+  }
+  return Text + "wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0; }";
+}
+
+Values nvptx::multiplyTiles(KernelBuilder &B, bool IsFloat, Value A, Value Right, ValueRange Sums) {
+  constexpr int64_t Count = 64;
+  SmallVector<Type> Results(Count, IsFloat ? Type(B.getF32Type()) : Type(B.getI32Type()));
+  SmallVector<Value> Operands = {A, Right};
+  std::string Constraints;
+  for (int64_t I = 0; I < Count; ++I)
+    Constraints += IsFloat ? "=f," : "=r,";
+  Constraints += "l,l";
+  if (!IsFloat) {
+    llvm::append_range(Operands, Sums);
+    for (int64_t I = 0; I < Count; ++I)
+      Constraints += "," + std::to_string(I);
+  }
+  return emitAssembly(B, Results, Operands, getTileText(IsFloat), Constraints, Effect::Memory);
 }

@@ -1,4 +1,4 @@
-//===- CodesOfFewRows.h - contractions of codes for up to 16 rows ----------------------------===//
+//===- CodesOfFewRows.h - contractions of codes for up to 16 rows, in one launch --------------===//
 #ifndef QOPT_LIB_TARGETS_NVPTX_CODESOFFEWROWS_H
 #define QOPT_LIB_TARGETS_NVPTX_CODESOFFEWROWS_H
 

@@ -28,22 +28,22 @@ bool nvptx::haveWeightsInPanels(const KernelInfo &Info, const ContractionForm &F
   return true;
 }
 
-int64_t nvptx::getPanels(const ContractionForm &Form) {
+int64_t nvptx::getPanels(const ContractionForm &Form, int64_t Rows) {
   int64_t Panels = 0;
   for (const Segment &Segment : Form.Segments)
-    Panels += getPanels(Segment);
+    Panels += getPanels(Segment, Rows);
   return Panels;
 }
 
 void nvptx::forSegment(KernelBuilder &B, const ContractionForm &Form, Value Panel,
-                       function_ref<void(const Segment &, Value)> Body) {
+                       function_ref<void(const Segment &, Value)> Body, int64_t Rows) {
   int64_t First = 0;
   for (const Segment &Segment : Form.Segments) {
     Value Mine = B.sub(Panel, B.index(First));
-    Value IsMine =
-        B.bitAnd(B.lessThan(B.index(-1), Mine), B.lessThan(Mine, B.index(getPanels(Segment))));
+    Value IsMine = B.bitAnd(B.lessThan(B.index(-1), Mine),
+                            B.lessThan(Mine, B.index(getPanels(Segment, Rows))));
     B.ifThen(IsMine, [&] { Body(Segment, Mine); });
-    First += getPanels(Segment);
+    First += getPanels(Segment, Rows);
   }
 }
 

@@ -16,14 +16,16 @@ constexpr int64_t MaxBlockBytes = 96 << 10;
 bool haveWeightsInPanels(const KernelInfo &Info, const codegen::ContractionForm &Form,
                          std::string &Reason);
 
-inline int64_t getPanels(const codegen::Segment &Segment) {
-  return llvm::divideCeil(Segment.Outputs, PanelRows);
+inline int64_t getPanels(const codegen::Segment &Segment, int64_t Rows = PanelRows) {
+  return llvm::divideCeil(Segment.Outputs, Rows);
 }
-int64_t getPanels(const codegen::ContractionForm &Form);
+int64_t getPanels(const codegen::ContractionForm &Form, int64_t Rows = PanelRows);
 
-/// Runs `Body(segment, panel of it)` for the segment that has panel `Panel` of all.
+/// Runs `Body(segment, panel of it)` for the segment that has panel `Panel` of all, where panels
+/// have `Rows` outputs.
 void forSegment(KernelBuilder &Builder, const codegen::ContractionForm &Form, mlir::Value Panel,
-                llvm::function_ref<void(const codegen::Segment &, mlir::Value)> Body);
+                llvm::function_ref<void(const codegen::Segment &, mlir::Value)> Body,
+                int64_t Rows = PanelRows);
 
 /// A contraction whose blocks compute one panel for up to `Rows` rows each, with the warps' sums
 /// (PanelSums) in shared memory from `SumsOffset` on.

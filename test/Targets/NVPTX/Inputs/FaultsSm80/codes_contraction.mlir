@@ -1,6 +1,6 @@
-// Codes of i8, whose sums are exact.
+// Codes of i8 for few rows and for many, by mma.sync: more tiles than the ring has stages.
 // family: codes-contraction
-// sizes: 1 2; 1 11; 1 20
+// sizes: 1 2; 1 11; 1 128
 // weights: 1
 // budget: linear, bytes
 //
@@ -28,6 +28,62 @@
 // fault: lost barrier
 // find any: bar.sync 0;
 // make:
+//
+// fault: lost wait for copies
+// find first: cp.async.wait_group 1;
+// make:
+// caught by: race
+//
+// fault: wait for too few copies
+// find first: cp.async.wait_group 1;
+// make: cp.async.wait_group 2;
+// caught by: race
+//
+// fault: lost group of copies
+// after: cp.async.commit_group;
+// find first: cp.async.commit_group;
+// make:
+//
+// fault: lost copy
+// find any: cp.async.cg.shared.global [$a], [$b], 16;
+// make:
+//
+// fault: copy of another row
+// find any: cp.async.cg.shared.global [$a], [$b], 16;
+// make: cp.async.cg.shared.global [$a], [$b+128], 16;
+//
+// fault: the tile of another stage
+// find any: mul.wide.u32 $a, $b, 32768;
+// make: mul.wide.u32 $a, $b, 16384;
+//
+// fault: wrong step of the inputs
+// find any: xor.b32 $a, $b, 32;
+// make: xor.b32 $a, $b, 16;
+//
+// fault: lost step of the inputs
+// find any: xor.b32 $a, $b, 64;
+// make: mov.b32 $a, $b;
+//
+// fault: matrices of other rows
+// find any: ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$a, $b, $c, $d}, [$e+2048];
+// make: ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$a, $b, $c, $d}, [$e+1024];
+//
+// fault: transposed matrices
+// find any: ldmatrix.sync.aligned.m8n8.x4.shared.b16
+// make: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
+//
+// fault: lost tile
+// find first: setp.ne.b64 $p, $a, 131072;
+// make: setp.ne.b64 $p, $a, 114688;
+//
+// fault: wrong stride of the sums
+// find first: mad.lo.s64 $a, $b, 544, $c;
+// make: mad.lo.s64 $a, $b, 528, $c;
+//
+// fault: another row's scale
+// after: ldmatrix.*
+// find first: ld.global.b32 $a, [$b+131072];
+// make: ld.global.b32 $a, [$b+131076];
 //
 // fault: end of the outputs
 // find any: setp.gt.s64 $p, $o, 99;
