@@ -60,4 +60,19 @@ def QKernel_TileLayoutAttr : QKernel_Attr<"TileLayout", "swizzled_tiles", [Decla
   let assemblyFormat = "";
 }
 
+def QKernel_FragmentLayoutAttr : QKernel_Attr<"FragmentLayout", "fragments", [DeclareAttrInterfaceMethods<QKernel_WeightLayoutInterface>]> {
+  let summary = "Panels of 32 outputs in the order in which the lanes of a warp hold a matrix operand";
+  let description = [{
+    For tensor cores: a matrix `[N, K]` in panels of 32 outputs, each cut into tiles of 128 inputs (`FragmentTiling`). Both are padded with zeros. Lane l = 4g + q of a warp multiplies
+    outputs g, g + 8, g + 16 and g + 24. A tile is, without gaps:
+
+    - codes, `[4][32]` pieces of 16 bytes: those of 32 inputs for each lane; its words are of outputs g, g + 8, g + 16, g + 24, bits 4j..4j+3 being input 8q + j;
+    - scales, `[8][steps][4]`: for g the inputs that share a scale (32, 64 or 128 of them, the most that divide a group), and for those outputs g, g + 8, g + 16, g + 24;
+    - zero points where the type has them, in the same order, a byte each.
+
+    Taken are codes of at most 4 bits in groups of a multiple of 32, or one group, with zero points that are codes.
+  }];
+  let assemblyFormat = "";
+}
+
 #endif

@@ -5,6 +5,8 @@
 #include "mlir/Interfaces/FunctionImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::qkernel;
@@ -103,6 +105,36 @@ int64_t TileLayoutAttr::getParameterBytes(RankedTensorType Ty) const {
 int64_t TileLayoutAttr::getByteSize(RankedTensorType Ty) const {
   int64_t Panels = llvm::divideCeil(Ty.getDimSize(0), Rows);
   return Panels * Rows * llvm::alignTo(Ty.getDimSize(1), Inputs) + getParameterBytes(Ty);
+}
+
+std::optional<FragmentTiling> FragmentTiling::get(RankedTensorType Ty) {
+  StoredTypeInterface Stored = getStoredElementType(Ty);
+  if (!Stored || Ty.getRank() != 2 || Stored.getCodeBits() > 4 ||
+      isa_and_nonnull<FloatType>(Stored.getZeroPointType()))
+    return std::nullopt;
+  int64_t K = Ty.getDimSize(1), Group = Stored.getGroupSize();
+  bool IsOneGroup = Group == 0 || Group >= K;
+  if (!IsOneGroup && Group % UnitInputs)
+    return std::nullopt;
+  FragmentTiling Tiling;
+  Tiling.Panels = llvm::divideCeil(Ty.getDimSize(0), Outputs);
+  Tiling.Tiles = llvm::divideCeil(K, Inputs);
+  Tiling.Step = IsOneGroup ? Inputs : std::gcd(Group, Inputs);
+  Tiling.ScaleBytes = Stored.getScaleType().getIntOrFloatBitWidth() / 8;
+  Tiling.ZeroBytes = Stored.hasZeroPoint() ? 1 : 0;
+  return Tiling;
+}
+
+int64_t FragmentLayoutAttr::getParameterBytes(RankedTensorType Ty) const {
+  auto Tiling = FragmentTiling::get(Ty);
+  return Tiling
+             ? Tiling->Panels * Tiling->Tiles * (Tiling->getTileBytes() - FragmentTiling::CodeBytes)
+             : 0;
+}
+
+int64_t FragmentLayoutAttr::getByteSize(RankedTensorType Ty) const {
+  auto Tiling = FragmentTiling::get(Ty);
+  return Tiling ? Tiling->Panels * Tiling->getPanelBytes() : 0;
 }
 
 //===- kernel ---------------------------------------------------------------------------------===//

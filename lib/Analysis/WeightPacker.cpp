@@ -143,10 +143,53 @@ std::vector<char> qopt::packTilePanel(StoredTypeInterface Type, const QuantizedR
   return Bytes.take();
 }
 
+static void setFloat(char *At, Type Element, float Value) {
+  if (Element.isF32())
+    return void(std::memcpy(At, &Value, 4));
+  uint16_t Bits = Element.isF16() ? halfFromFloat(Value) : bfloatFromFloat(Value);
+  std::memcpy(At, &Bits, 2);
+}
+
+using qkernel::FragmentTiling;
+
+/// Scales and zero points of one output.
+static void setFragmentScales(char *Tiles, StoredTypeInterface Type, const QuantizedRows &Rows,
+                              const FragmentTiling &Tiling, int64_t Row) {
+  int64_t GroupSize = Type.getGroupSize() ? Type.getGroupSize() : Rows.Columns;
+  for (int64_t First = 0; First < Rows.Columns; First += Tiling.Step) {
+    char *Tile = Tiles + First / FragmentTiling::Inputs * Tiling.getTileBytes();
+    int64_t Step = First % FragmentTiling::Inputs / Tiling.Step;
+    int64_t InTile = (Row % 8 * Tiling.getSteps() + Step) * 4 + Row / 8;
+    int64_t Index = Row * Rows.Groups + First / GroupSize;
+    setFloat(Tile + FragmentTiling::CodeBytes + InTile * Tiling.ScaleBytes, Type.getScaleType(),
+             Rows.Scales[Index]);
+    if (Type.hasZeroPoint())
+      Tile[Tiling.getZerosOffset() + InTile] = char(Rows.ZeroPoints[Index]);
+  }
+}
+
+std::vector<char> qopt::packFragmentPanel(StoredTypeInterface Type, const QuantizedRows &Rows,
+                                          const FragmentTiling &Tiling) {
+  std::vector<char> Bytes(Tiling.getPanelBytes(), 0);
+  for (int64_t Row = 0; Row < Rows.Rows; ++Row) {
+    for (int64_t Column = 0; Column < Rows.Columns; ++Column) {
+      char *Tile = Bytes.data() + Column / FragmentTiling::Inputs * Tiling.getTileBytes();
+      int64_t Unit = Column % FragmentTiling::Inputs / FragmentTiling::UnitInputs;
+      int64_t InUnit = Column % FragmentTiling::UnitInputs;
+      int64_t Lane = Row % 8 * 4 + InUnit / 8;
+      int64_t At = (Unit * FragmentTiling::Outputs + Lane) * FragmentTiling::LaneBytes +
+                   Row / 8 * 4 + InUnit % 8 / 2;
+      Tile[At] |= char((Rows.Codes[Row * Rows.Columns + Column] & 15) << (Column % 2 * 4));
+    }
+    setFragmentScales(Bytes.data(), Type, Rows, Tiling, Row);
+  }
+  return Bytes;
+}
+
 namespace {
 
 /// How the rows of a panel lie.
-enum class PanelForm { Plain, Interleaved, Words, Tiles };
+enum class PanelForm { Plain, Interleaved, Words, Tiles, Fragments };
 
 /// Packs one weight; each panel is independent.
 class PanelPacker {
@@ -197,6 +240,8 @@ private:
       return packWordPanel(Stored, Rows, PanelRows);
     if (Form == PanelForm::Tiles)
       return packTilePanel(Stored, Rows);
+    if (Form == PanelForm::Fragments)
+      return packFragmentPanel(Stored, Rows, *FragmentTiling::get(Type));
     return packCodePanel(Stored, Rows, Form == PanelForm::Interleaved ? PanelRows : Rows.Rows);
   }
 
@@ -236,15 +281,30 @@ static Status forEachPanel(int64_t Count, unsigned Threads,
   return First.second;
 }
 
+/// How the rows of a weight lie, and those of a panel; none for a type that the layout does not
+/// take.
+static std::optional<std::pair<PanelForm, int64_t>> getForm(qkernel::WeightLayoutInterface Layout,
+                                                            RankedTensorType Ty) {
+  if (auto Panels = dyn_cast<qkernel::PanelLayoutAttr>(Layout))
+    return {{PanelForm::Interleaved, Panels.getRows()}};
+  if (auto Words = dyn_cast<qkernel::WordPanelLayoutAttr>(Layout))
+    return {{PanelForm::Words, Words.getRows()}};
+  if (isa<qkernel::FragmentLayoutAttr>(Layout) && FragmentTiling::get(Ty))
+    return {{PanelForm::Fragments, FragmentTiling::Outputs}};
+  if (isa<qkernel::TileLayoutAttr>(Layout))
+    return {{PanelForm::Tiles, qkernel::TileLayoutAttr::Rows}};
+  if (isa<qkernel::PlainLayoutAttr>(Layout) && !getStoredElementType(Ty))
+    return {{PanelForm::Plain, 0}};
+  return std::nullopt;
+}
+
 Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
                         const SchemeRegistry &Schemes, const SourceBytes &Sources, unsigned Threads,
                         const PackedSink &Sink) {
   auto Ty = cast<RankedTensorType>(Weight.getType());
-  auto Panels = dyn_cast<qkernel::PanelLayoutAttr>(Layout);
-  auto Words = dyn_cast<qkernel::WordPanelLayoutAttr>(Layout);
   StoredTypeInterface Stored = getStoredElementType(Ty);
-  bool Tiles = isa<qkernel::TileLayoutAttr>(Layout), IsPacked = Panels || Words || Tiles;
-  if (!IsPacked && (Stored || !isa<qkernel::PlainLayoutAttr>(Layout)))
+  auto Form = getForm(Layout, Ty);
+  if (!Form)
     return makeError(StatusCode::Internal, "weight '", Weight.getSymName().str(),
                      "' has a layout that cannot be packed for its type");
   const Scheme *Codes = Stored ? Schemes.find(Weight.getScheme().value_or("")) : nullptr;
@@ -256,20 +316,15 @@ Status qopt::packWeight(WeightOp Weight, qkernel::WeightLayoutInterface Layout,
   if (!Reader)
     return Reader.status();
   // Plain rows go out in pieces of about 64 KiB.
+  bool IsPlain = Form->first == PanelForm::Plain;
   int64_t PanelRows =
-      Panels  ? Panels.getRows()
-      : Words ? Words.getRows()
-      : Tiles ? qkernel::TileLayoutAttr::Rows
-              : std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, Reader->getColumns()));
-  PanelForm Form = Words    ? PanelForm::Words
-                   : Tiles  ? PanelForm::Tiles
-                   : Panels ? PanelForm::Interleaved
-                            : PanelForm::Plain;
-  PanelPacker Packer(Weight, *Reader, PanelRows, Form, Codes);
+      IsPlain ? std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, Reader->getColumns()))
+              : Form->second;
+  PanelPacker Packer(Weight, *Reader, PanelRows, Form->first, Codes);
   int64_t Total = Layout.getByteSize(Ty);
-  int64_t PanelBytes = IsPacked
-                           ? (Packer.getPanels() ? Total / Packer.getPanels() : 0)
-                           : PanelRows * Reader->getColumns() * Ty.getElementTypeBitWidth() / 8;
+  int64_t PanelBytes = IsPlain ? PanelRows * Reader->getColumns() * Ty.getElementTypeBitWidth() / 8
+                       : Packer.getPanels() ? Total / Packer.getPanels()
+                                            : 0;
   return forEachPanel(Packer.getPanels(), Threads, [&](int64_t Panel) -> Status {
     auto Bytes = Packer.pack(Panel);
     if (!Bytes)

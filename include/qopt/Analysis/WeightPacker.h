@@ -36,6 +36,9 @@ std::vector<char> packWordPanel(StoredTypeInterface Type, const QuantizedRows &R
                                 int64_t PanelRows);
 /// One panel of #qkernel.swizzled_tiles.
 std::vector<char> packTilePanel(StoredTypeInterface Type, const QuantizedRows &Rows);
+/// The same as tensor cores take it.
+std::vector<char> packFragmentPanel(StoredTypeInterface Type, const QuantizedRows &Rows,
+                                    const qkernel::FragmentTiling &Tiling);
 
 } // namespace qopt
 

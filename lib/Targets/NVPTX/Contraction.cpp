@@ -11,6 +11,7 @@
 // The order of a row's sums depends neither on the number of rows nor on the tile.
 #include "Emit/PanelSums.h"
 #include "qopt/Targets/Common/CodedRow.h"
+#include "qopt/Targets/Common/FragmentWeight.h"
 #include "qopt/Targets/Common/NormRow.h"
 #include "qopt/Targets/Common/PanelWeight.h"
 
@@ -55,6 +56,7 @@ private:
   Values multiply(LinearOp Linear, Value Panel, Value FirstRow, int64_t Rows);
   Values multiplyFloats(const PanelWeight &Weight, Value Panel, Value FirstRow, ValueRange Zero);
   Values multiplyCodes(const PanelWeight &Weight, Value Panel, Value FirstRow, ValueRange Zero);
+  Values multiplyFragments(LinearOp Linear, Value Panel, Value FirstRow, ValueRange Zero);
   Values addWord(const PanelWeight &Weight, Value Word, Value Zero, Value First, Value End,
                  Value FirstRow, ValueRange Sums);
   Value emitInput(Value Input, Value Row);
@@ -215,6 +217,13 @@ Values ContractionEmitter::addWord(const PanelWeight &Weight, Value Word, Value 
   return Next;
 }
 
+static Values addScaled(KernelBuilder &B, Value Scale, ValueRange Sums, ValueRange Totals) {
+  Values Next;
+  for (auto [Sum, Total] : llvm::zip_equal(Sums, Totals))
+    Next.push_back(B.fma(Scale, Sum, Total));
+  return Next;
+}
+
 Values ContractionEmitter::multiplyCodes(const PanelWeight &Weight, Value Panel, Value FirstRow,
                                          ValueRange Zero) {
   Type I32 = B.getI32Type(), I8 = B.getI8Type();
@@ -251,18 +260,39 @@ Values ContractionEmitter::multiplyCodes(const PanelWeight &Weight, Value Panel,
                              : Weight.decodeBytes(B, Byte);
             return addProducts(Code, B.add(First, I), FirstRow, Carried);
           });
-        Values Next;
-        for (auto [Sum, Total] : llvm::zip_equal(Sums, Totals))
-          Next.push_back(B.fma(Scale, Sum, Total));
-        return Next;
+        return addScaled(B, Scale, Sums, Totals);
       });
+}
+
+/// Steps, which share a scale, are shared out like groups.
+Values ContractionEmitter::multiplyFragments(LinearOp Linear, Value Panel, Value FirstRow,
+                                             ValueRange Zero) {
+  auto Ty = cast<RankedTensorType>(Linear.getWeight().getType());
+  codegen::FragmentWeight Weight(Ty);
+  int64_t Step = Weight.getTiling().Step;
+  Value Begin =
+      B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getTiling().getPanelBytes()));
+  Value Steps = B.index(llvm::divideCeil(Form.Inputs, Step));
+  return B.loop(B.getWarp(), Steps, Warps, Zero, [&](Value I, ValueRange Totals) {
+    Value First = B.mul(I, Step);
+    Value End = B.min(B.add(First, Step), B.index(Form.Inputs));
+    Value ZeroPoint =
+        Weight.hasZeroPoint() ? Weight.loadZeroPoint(B, Begin, B.getLane(), First) : Value();
+    Values Sums = B.loop(First, End, 8, Zero, [&](Value Input, ValueRange Carried) {
+      Value Word = Weight.loadWord(B, Begin, B.getLane(), Input);
+      return addWord(PanelWeight(Ty, PanelRows), Word, ZeroPoint, Input, End, FirstRow, Carried);
+    });
+    return addScaled(B, Weight.loadScale(B, Begin, B.getLane(), First), Sums, Totals);
+  });
 }
 
 /// This warp's sums of this thread's output, for rows from `FirstRow` on.
 Values ContractionEmitter::multiply(LinearOp Linear, Value Panel, Value FirstRow, int64_t Rows) {
+  Values Zero(Rows, B.f32(0.0, 0));
+  if (isa_and_nonnull<qkernel::FragmentLayoutAttr>(Info.getLayout(Linear.getWeight())))
+    return multiplyFragments(Linear, Panel, FirstRow, Zero);
   PanelWeight Weight(cast<RankedTensorType>(Linear.getWeight().getType()), PanelRows);
   Value Begin = B.bytes(B.getArgument(Linear.getWeight()), B.mul(Panel, Weight.getPanelBytes()));
-  Values Zero(Rows, B.f32(0.0, 0));
   return Weight.isStored() ? multiplyCodes(Weight, Begin, FirstRow, Zero)
                            : multiplyFloats(Weight, Begin, FirstRow, Zero);
 }

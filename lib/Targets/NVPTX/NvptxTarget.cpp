@@ -2,6 +2,7 @@
 #include "qopt/Targets/NVPTX.h"
 
 #include "Emit/CodesForm.h"
+#include "Emit/PanelSums.h"
 #include "Emit/PtxModule.h"
 #include "qopt/Targets/NVPTX/CacheLayout.h"
 
@@ -105,12 +106,26 @@ static bool wantsTiles(ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers,
   return Any;
 }
 
+/// Whether a kernel reads an argument best in fragments: it multiplies with it on the tensor cores.
+/// All kernels can read them.
+static bool wantsFragments(qkernel::KernelOp Kernel, unsigned Argument) {
+  if (!isMatrix(Kernel, Argument))
+    return false;
+  auto Info = KernelInfo::get(Kernel);
+  std::string Reason;
+  auto Form = succeeded(Info) ? codegen::ContractionForm::get(*Info, Reason) : std::nullopt;
+  return Form && canMultiplyFragments(*Form, Reason);
+}
+
 qkernel::WeightLayoutInterface
 NvptxTarget::chooseLayout(WeightOp Weight,
                           ArrayRef<std::pair<qkernel::KernelOp, unsigned>> Readers) const {
   auto Ty = cast<RankedTensorType>(Weight.getType());
   if (wantsTiles(Readers, TheChip))
     return CodeTiles::get(Weight->getContext());
+  if (llvm::any_of(Readers,
+                   [](auto &Reader) { return wantsFragments(Reader.first, Reader.second); }))
+    return qkernel::FragmentLayoutAttr::get(Weight->getContext());
   bool WantsPanels =
       getStoredElementType(Ty) ||
       (isa<FloatType>(Ty.getElementType()) &&

@@ -30,6 +30,9 @@ module attributes {qopt.symbols = [#qopt.symbol<"tokens", 1 to 64>]} {
   // CHECK: qopt.weight @t : {{.*}} layout #qkernel.swizzled_tiles
   qopt.weight @t : tensor<16x8x!qopt.scaled<f8E4M3FN, group = 0, scale = f32>>
     from [#qopt.source<"m.data", offset = 0, length = 512, type = tensor<16x8xf32>, hash = 0>] scheme "rtn" layout #qkernel.swizzled_tiles
+  // CHECK: qopt.weight @u : {{.*}} layout #qkernel.fragments
+  qopt.weight @u : tensor<16x8x!qopt.packed<i4, group = 0, scale = f16>>
+    from [#qopt.source<"m.data", offset = 0, length = 512, type = tensor<16x8xf32>, hash = 0>] scheme "rtn" layout #qkernel.fragments
 
   // CHECK-LABEL: func.func @main
   func.func @main(%x: tensor<?x8xf32>) -> tensor<?x16xf32> {

@@ -5,36 +5,13 @@ import sys
 
 import numpy as np
 
+from launch_table import active, evaluate
 from harness import EXPORTS, budget, check, compile_model, fresh, read_json, run, run_arrays
 
 models, folder = sys.argv[1:]
 fresh(folder)
 LAYERS, HIDDEN, INNER, VOCABULARY = 4, 128, 384, 2048
 PROJECTIONS = ("attn.q", "attn.k", "attn.v", "attn.o", "mlp.gate", "mlp.up", "mlp.down")
-
-
-def evaluate(expression, symbols):
-    """An expression of program.json."""
-    if isinstance(expression, int):
-        return expression
-    if isinstance(expression, str):
-        return symbols[expression]
-    operator, *operands = expression
-    values = [evaluate(operand, symbols) for operand in operands]
-    result = values[0]
-    for value in values[1:]:
-        result = {"+": result + value, "*": result * value, "min": min(result, value), "max": max(result, value),
-                  "floordiv": result // value if value else 0, "ceildiv": -(-result // value) if value else 0,
-                  "mod": result % value if value else 0}[operator]
-    return result
-
-
-def active(program, symbols):
-    """The launches of a step with these values of the symbols."""
-    def holds(guard):
-        return guard.get("min", 0) <= symbols[guard["symbol"]] <= guard.get("max", 1 << 62)
-
-    return [launch for launch in program["launches"] if all(holds(guard) for guard in launch.get("when", []))]
 
 
 def per_layer(program):

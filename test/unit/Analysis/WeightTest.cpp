@@ -160,6 +160,65 @@ TEST_F(WeightTest, SwizzledTilesHoldWhatTheyShould) {
   }
 }
 
+TEST_F(WeightTest, FragmentsHoldWhatTheyShould) {
+  // 33 rows (two panels), 150 inputs (two tiles) in groups of 96, whose scale stands at each 32.
+  Values.resize(33 * 150);
+  for (size_t I = 0; I < Values.size(); ++I)
+    Values[I] = std::sin(float(I)) * float(I % 97);
+  for (const char *Form : {"", ", asymmetric"}) {
+    WeightOp Weight = parse("qopt.weight @w : tensor<33x150x!qopt.packed<i4, group = 96, scale = "
+                            "f16" +
+                            std::string(Form) +
+                            ">> from [#qopt.source<\"f\", offset = 0, length = 19800, type = "
+                            "tensor<33x150xf32>, hash = 0>] scheme \"rtn\" layout "
+                            "#qkernel.fragments");
+    auto Bytes = pack(Weight, 2);
+    ASSERT_TRUE(Bytes.ok());
+    QuantizedRows Expected;
+    StoredTypeInterface Stored = getStoredElementType(Weight.getType());
+    Schemes.find("rtn")->quantizeRows(Stored, Values.data(), 33, 150, Expected);
+    bool IsUnsigned = Stored.hasZeroPoint();
+    int64_t TileBytes = 4 * 32 * 16 + 8 * 4 * 4 * (IsUnsigned ? 3 : 2);
+    ASSERT_EQ(int64_t(Bytes->size()), 2 * 2 * TileBytes);
+    for (int64_t Row = 0; Row < 64; ++Row)
+      for (int64_t Column = 0; Column < 256; ++Column) {
+        const char *Tile = Bytes->data() + (Row / 32 * 2 + Column / 128) * TileBytes;
+        int64_t G = Row % 8, Of = Row % 32 / 8, Step = Column % 128 / 32;
+        int64_t Lane = 4 * G + Column % 32 / 8;
+        uint32_t Word;
+        std::memcpy(&Word, Tile + (Step * 32 + Lane) * 16 + Of * 4, 4);
+        int64_t Code = int64_t((Word >> (Column % 8 * 4)) & 15);
+        Code = !IsUnsigned && Code >= 8 ? Code - 16 : Code;
+        int64_t InTile = (G * 4 + Step) * 4 + Of;
+        uint16_t Scale;
+        std::memcpy(&Scale, Tile + 2048 + InTile * 2, 2);
+        if (IsUnsigned)
+          Code -= uint8_t(Tile[2048 + 256 + InTile]);
+        if (Row < 33 && Column < 150) {
+          EXPECT_EQ(float(Code) * floatFromHalf(Scale), Expected.read(Stored, Row, Column))
+              << Row << ", " << Column;
+        } else if (Row >= 33) {
+          EXPECT_EQ(float(Code) * floatFromHalf(Scale), 0.0f) << Row << ", " << Column;
+        }
+      }
+  }
+}
+
+TEST_F(WeightTest, FragmentsOfATypeThatTheyDoNotTake) {
+  for (const char *Type : {"f32", "!qopt.packed<i8, group = 32, scale = f16>",
+                           "!qopt.packed<i4, group = 16, scale = f16>",
+                           "!qopt.packed<i4, group = 32, scale = f16, asymmetric = f16>"}) {
+    std::string Scheme = std::string(Type) == "f32" ? "" : " scheme \"rtn\"";
+    WeightOp Weight = parse("qopt.weight @w : tensor<2x64x" + std::string(Type) +
+                            "> from [#qopt.source<\"f\", offset = 0, length = 512, type = "
+                            "tensor<2x64xf32>, hash = 0>]" +
+                            Scheme + " layout #qkernel.fragments");
+    auto Bytes = pack(Weight, 1);
+    ASSERT_FALSE(Bytes.ok()) << Type;
+    EXPECT_EQ(Bytes.status().code(), StatusCode::Internal) << Type;
+  }
+}
+
 TEST_F(WeightTest, AnyNumberOfThreadsGivesTheSameBytes) {
   WeightOp Weight =
       parse(R"(qopt.weight @w : tensor<100x40x!qopt.packed<i8, group = 0, scale = f16, asymmetric>>

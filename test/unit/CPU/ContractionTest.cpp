@@ -23,7 +23,7 @@ std::string tensor(const std::string &Shape, const std::string &Element) {
 }
 
 constexpr const char *Symbols =
-    R"(qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"tokens", 1 to 64>])";
+    R"(qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"tokens", 1 to 256>])";
 
 std::string rows(int64_t Size) {
   return "{qopt.dims = affine_map<()[s0, s1] -> (s0, s1, " + std::to_string(Size) + ")>}";
@@ -86,6 +86,56 @@ TEST(Contraction, OddGroupsAndScales) {
                              "!qopt.packed<i6, group = 20, scale = f16, asymmetric>"})
     for (int64_t K : {1, 50, 450})
       runLinear({Weight, "f32", {1, 4}, 40, K, "long groups"});
+}
+
+// Groups that tensor cores take, with rows that do not fill their columns, tiles and panels.
+TEST(Contraction, CodesInFragments) {
+  for (const char *Weight : {"!qopt.packed<i4, group = 32, scale = f16>",
+                             "!qopt.packed<i4, group = 64, scale = f16, asymmetric>",
+                             "!qopt.packed<i4, group = 128, scale = f32>",
+                             "!qopt.packed<i4, group = 256, scale = bf16, asymmetric>",
+                             "!qopt.packed<i3, group = 96, scale = f16, asymmetric>",
+                             "!qopt.packed<i4, group = 0, scale = f32, asymmetric>"}) {
+    runLinear({Weight, "f32", {1, 3, 4, 5, 16, 17}, 33, 100, "long groups"});
+    runLinear({Weight, "f32", {1, 9, 65}, 40, 1153, "long rows"});
+  }
+  runLinear({"!qopt.packed<i4, group = 32, scale = f16>", "f16", {1, 130}, 65, 257, "f16"});
+}
+
+// Rows that go around a ring of copies several times, and do not fit into shared memory.
+TEST(Contraction, LongRowsOfCodes) {
+  for (int64_t K : {4096, 14336, 26001}) {
+    runLinear({"!qopt.packed<i4, group = 32, scale = f16>", "f32", {1, 3}, 33, K, "long rows"});
+    runLinear({"!qopt.packed<i4, group = 128, scale = f16, asymmetric>",
+               "f32",
+               {1, 17},
+               33,
+               K,
+               "long rows"});
+  }
+}
+
+// More panels than a GPU has multiprocessors.
+TEST(Contraction, ManyPanelsOfCodes) {
+  for (int64_t N : {4096, 14336})
+    runLinear({"!qopt.packed<i4, group = 32, scale = f16>", "f32", {1, 5}, N, 64, "codes"});
+}
+
+TEST(Contraction, LongRowsOfCodesAfterANorm) {
+  std::string Text = llvm::formatv(R"(
+    qkernel.kernel @k(%x: tensor<?x?x8200xf32> {0}, %g: tensor<8200xf32>, %a: tensor<40x8200x!qopt.packed<i4, group = 32, scale = f16>>,
+        %b: tensor<40x8200x!qopt.packed<i4, group = 0, scale = f16, asymmetric>>) -> tensor<?x?x40xf32> attributes {{kind = "contraction", {1}} {{
+      %n = qopt.rms_norm %x, %g epsilon 1.0e-05 : tensor<?x?x8200xf32>, tensor<8200xf32>
+      %0 = qopt.linear %n, %a : tensor<?x?x8200xf32>, tensor<40x8200x!qopt.packed<i4, group = 32, scale = f16>>
+      %1 = qopt.linear %n, %b : tensor<?x?x8200xf32>, tensor<40x8200x!qopt.packed<i4, group = 0, scale = f16, asymmetric>>
+      %2 = qopt.binary add %0, %1 : tensor<?x?x40xf32>, tensor<?x?x40xf32>
+      qkernel.yield %2 : tensor<?x?x40xf32>
+    })",
+                                   rows(8200), Symbols);
+  KernelTester(Text, Sizes{{1, 1}, {1, 3}, {2, 8}})
+      .weights({2, 3})
+      .budget("linear", "long rows")
+      .run();
 }
 
 TEST(Contraction, SeveralPanelsInFlight) {

@@ -154,12 +154,14 @@ static void appendNumber(std::string &Bytes, Type Element, const ReferenceTensor
 }
 
 /// A matrix in panels, by the packer that writes artefacts.
-static std::string packPanels(const ReferenceTensor &Tensor, Attribute Layout) {
+static std::string packPanels(const ReferenceTensor &Tensor,
+                              qkernel::WeightLayoutInterface Layout) {
   auto Panels = dyn_cast<qkernel::PanelLayoutAttr>(Layout);
   auto Words = dyn_cast<qkernel::WordPanelLayoutAttr>(Layout);
-  int64_t PanelRows = Panels  ? Panels.getRows()
-                      : Words ? Words.getRows()
-                              : qkernel::TileLayoutAttr::Rows;
+  int64_t PanelRows = Panels                                     ? Panels.getRows()
+                      : Words                                    ? Words.getRows()
+                      : isa<qkernel::FragmentLayoutAttr>(Layout) ? qkernel::FragmentTiling::Outputs
+                                                                 : qkernel::TileLayoutAttr::Rows;
   int64_t Rows = Tensor.getDim(0), Columns = Tensor.getDim(1);
   auto Stored = getStoredElementType(Tensor.getType());
   std::string Bytes;
@@ -178,9 +180,15 @@ static std::string packPanels(const ReferenceTensor &Tensor, Attribute Layout) {
             Quantized.ZeroPoints[R * Quantized.Groups + G] = Tensor.getZeroPoint(First + R, G);
         }
       }
-      Panel = Panels  ? packCodePanel(Stored, Quantized, PanelRows)
-              : Words ? packWordPanel(Stored, Quantized, PanelRows)
-                      : packTilePanel(Stored, Quantized);
+      if (Words)
+        Panel = packWordPanel(Stored, Quantized, PanelRows);
+      else if (Panels)
+        Panel = packCodePanel(Stored, Quantized, PanelRows);
+      else if (isa<qkernel::FragmentLayoutAttr>(Layout))
+        Panel =
+            packFragmentPanel(Stored, Quantized, *qkernel::FragmentTiling::get(Tensor.getType()));
+      else
+        Panel = packTilePanel(Stored, Quantized);
     } else {
       std::vector<float> Values;
       for (int64_t I = 0; I < Count * Columns; ++I)

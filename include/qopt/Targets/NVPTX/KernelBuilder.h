@@ -38,8 +38,13 @@ public:
   /// Who shares a row in `loopLanes` from now on; a warp at first.
   void setTeam(Team New) { Sharing = New; }
   void loopLanes(Value Count, LanesBody Body) override;
-  /// Always over a warp, all of whose threads must come here and get the result.
+  /// From now on `sumOver` is over the block, whose warps meet in so many bytes of shared memory as
+  /// `getSumBytes` says.
+  void sumOverBlock(int64_t SharedOffset) { BlockSums = SharedOffset; }
+  static int64_t getSumBytes(int64_t Warps) { return Warps * 4; }
+  /// Over a warp, all of whose threads must come here and get the result; or over the block.
   Value sumOver(Value Count, LanesValue Body) override;
+  /// Always over a warp.
   Value maxOver(Value Count, LanesValue Body) override;
 
   /// Waits for all threads of the block or warp, and sees what they wrote to memory.
@@ -73,12 +78,15 @@ private:
   Value butterfly(Value X, llvm::function_ref<Value(Value, Value)> Combine);
   Value overWarp(Value Count, double Neutral, LanesValue Body,
                  llvm::function_ref<Value(Value, Value)> Combine);
+  Value sumOverWarps(Value Count, LanesValue Body);
 
   int64_t Threads;
   unsigned FirstSymbol;
   Value Block, Thread, Lane, Warp;
   Team Sharing = Team::Warp;
   bool ConvertsFloat8 = false;
+  /// Where sums over the block meet, where there are some.
+  std::optional<int64_t> BlockSums;
 };
 
 } // namespace qopt::nvptx

@@ -2,6 +2,7 @@
 
 #include "CodesForm.h"
 
+#include "qopt/Targets/Common/FragmentWeight.h"
 #include "qopt/Targets/Common/PanelWeight.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -90,7 +91,28 @@ Value KernelBuilder::overWarp(Value Count, double Neutral, LanesValue Body,
   return butterfly(firstLane(Mine), Combine);
 }
 
+/// Sums of the warps are added in the order of the warps by every thread.
+Value KernelBuilder::sumOverWarps(Value Count, LanesValue Body) {
+  Value Mine = loop(Thread, Count, Threads, f32(0.0, 1), [&](Value I, ValueRange Carried) {
+    return Values{add(Carried[0], Body(I, 1))};
+  })[0];
+  Value OfWarp = warpSum(firstLane(Mine)), Sums = shared(*BlockSums);
+  ifThen(equal(Lane, index(0)),
+         [&] { storeScalar(OfWarp, element(Sums, Warp, getF32Type()), getF32Type()); });
+  syncBlock();
+  Value Sum;
+  for (int64_t I = 0; I < getWarps(); ++I) {
+    Value Part = loadScalar(element(Sums, index(I), getF32Type()), getF32Type());
+    Sum = Sum ? add(Sum, Part) : Part;
+  }
+  // The next sum may be written.
+  syncBlock();
+  return Sum;
+}
+
 Value KernelBuilder::sumOver(Value Count, LanesValue Body) {
+  if (BlockSums)
+    return sumOverWarps(Count, Body);
   return overWarp(Count, 0.0, Body, [&](Value A, Value B) { return add(A, B); });
 }
 
@@ -120,13 +142,21 @@ Value KernelBuilder::shared(int64_t ByteOffset) {
 Value KernelBuilder::loadWeight(Value Weight, ArrayRef<Value> At) {
   if (isa_and_nonnull<CodeTiles>(getInfo().getLayout(Weight)))
     return loadTiledWeight(*this, Weight, At[0], At[1]);
+  auto Ty = cast<RankedTensorType>(Weight.getType());
+  if (isa_and_nonnull<qkernel::FragmentLayoutAttr>(getInfo().getLayout(Weight))) {
+    using Tiling = qkernel::FragmentTiling;
+    codegen::FragmentWeight Fragments(Ty);
+    Value Panel = bytes(getArgument(Weight),
+                        mul(div(At[0], Tiling::Outputs), Fragments.getTiling().getPanelBytes()));
+    return Fragments.loadElement(*this, Panel, rem(At[0], Tiling::Outputs), At[1]);
+  }
   auto Layout = dyn_cast_or_null<qkernel::PanelLayoutAttr>(getInfo().getLayout(Weight));
   if (!Layout) {
     getInfo().getKernel()->emitError("reads a stored weight that does not lie in panels");
     return nullptr;
   }
   int64_t Rows = Layout.getRows();
-  codegen::PanelWeight Panels(cast<RankedTensorType>(Weight.getType()), Rows);
+  codegen::PanelWeight Panels(Ty, Rows);
   Value Panel = bytes(getArgument(Weight), mul(div(At[0], Rows), Panels.getPanelBytes()));
   return Panels.loadElement(*this, Panel, rem(At[0], Rows), At[1]);
 }

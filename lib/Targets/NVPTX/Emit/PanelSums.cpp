@@ -14,6 +14,8 @@ bool nvptx::haveWeightsInPanels(const KernelInfo &Info, const ContractionForm &F
   for (const Segment &Segment : Form.Segments)
     for (LinearOp Linear : Segment.Linears) {
       auto Layout = Info.getLayout(Linear.getWeight());
+      if (isa_and_nonnull<qkernel::FragmentLayoutAttr>(Layout))
+        continue;
       auto Panels = dyn_cast_or_null<qkernel::PanelLayoutAttr>(Layout);
       if (Layout && (!Panels || Panels.getRows() != PanelRows)) {
         Reason = "a weight does not lie in panels of 32 rows";

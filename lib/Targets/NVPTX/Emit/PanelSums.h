@@ -12,9 +12,13 @@ constexpr int64_t PanelRows = WarpSize;
 /// What every chip gives a block.
 constexpr int64_t MaxBlockBytes = 96 << 10;
 
-/// Whether all weights lie in panels of 32 outputs.
+/// Whether all weights lie in panels of 32 outputs: numbers side by side, or fragments.
 bool haveWeightsInPanels(const KernelInfo &Info, const codegen::ContractionForm &Form,
                          std::string &Reason);
+
+/// Whether all weights of a contraction are of types that can lie in fragments, and its inputs such
+/// as tensor cores take then.
+bool canMultiplyFragments(const codegen::ContractionForm &Form, std::string &Reason);
 
 inline int64_t getPanels(const codegen::Segment &Segment, int64_t Rows = PanelRows) {
   return llvm::divideCeil(Segment.Outputs, Rows);

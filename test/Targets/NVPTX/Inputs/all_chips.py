@@ -9,6 +9,9 @@ import shutil
 import subprocess
 import sys
 
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "..", "..", "EndToEnd", "Inputs"))
+from launch_table import active
+
 CHIPS = ("sm80", "sm86", "sm89", "sm90", "sm100", "sm120")
 
 arguments = sys.argv[1:]
@@ -29,5 +32,6 @@ for chip in CHIPS:
             assert os.path.getsize(os.path.join(artefact, "kernels.cubin")) > 0
             with open(os.path.join(artefact, "program.json")) as file:
                 program = json.load(file)
-            layer = [launch["name"] for launch in program["launches"] if launch["name"].startswith("layers.0.")]
+            step = active(program, {symbol["name"]: 1 for symbol in program["symbols"]})
+            layer = [launch["name"] for launch in step if launch["name"].startswith("layers.0.")]
             assert graph or 0 < len(layer) <= 7, layer

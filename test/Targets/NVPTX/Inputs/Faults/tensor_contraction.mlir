@@ -10,7 +10,7 @@
 //
 // fault: wrong table of lop3
 // find any: lop3.b32 $a, $b, 983055, $c, 0x6a;
-// make: lop3.b32 $a, $b, 983055, $c, 0xea;
+// make: lop3.b32 $a, $b, 983055, $c, 0xc0;
 //
 // fault: wrong shift in the unpacking
 // find any: shr.u32 $a, $b, 8; lop3.b32
@@ -21,12 +21,12 @@
 // make: mov.b32 $a, $b;
 //
 // fault: zero point in one half
-// find any: mul.lo.s32 $a, $b, 65537;
-// make: mov.b32 $a, $b;
+// find any: prmt.b32 $a, $b, $c, 16448;
+// make: prmt.b32 $a, $b, $c, 17472;
 //
 // fault: another output's zero point
-// find any: ld.global.b8 $a, [$b+#n];
-// make: ld.global.b8 $a, [$b+#n+1];
+// find any: prmt.b32 $a, $b, $c, 16448;
+// make: prmt.b32 $a, $b, $c, 16705;
 //
 // fault: f16 instead of bf16
 // find any: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
@@ -45,12 +45,12 @@
 // make: mma.sync.$t {$a, $b, $c, $d}, {$e, $f, $g, $h}, {$i, $j}, {0f00000000, 0f00000000, 0f00000000, 0f00000000}; add.f32
 //
 // fault: lost second term
-// find any: add.f32 $a, $b, $c; fma.rn.f32 $t, $a, $s, $t;
-// make: mov.b32 $a, $b; fma.rn.f32 $t, $a, $s, $t;
+// find any: add.f32 $a, $b, $c; fma.rn.f32 $t, $a, $s, $u;
+// make: mov.b32 $a, $b; fma.rn.f32 $t, $a, $s, $u;
 //
 // fault: wrong scale index
-// find any: ld.global.b16 $a, [$b+#n];
-// make: ld.global.b16 $a, [$b+#n+2];
+// find any: ld.shared.v4.b32 {$a, $b, $c, $d}, [$p+2048];
+// make: ld.shared.v4.b32 {$a, $b, $c, $d}, [$p+2064];
 //
 // fault: bf16 scale instead of f16
 // find any: cvt.f32.f16 $a, $b;
@@ -59,32 +59,37 @@
 // fault: lost barrier
 // find any: bar.sync 0;
 // make:
-// caught by: race
 //
 // fault: wrong column of the rest
 // find any: st.shared.b16 [$a+#n], %rs$v;
 // make: st.shared.b16 [$a+#n-2], %rs$v;
 //
 // fault: unwritten padding
-// find any: st.shared.b16 [$a], 0x0000;
+// find any: st.shared.b16 [$a+#n], 0x0000;
 // make:
 // caught by: uninitialised
 //
 // fault: wrong stride of columns
-// find any: mul.lo.s64 $a, $b, 1280;
-// make: mul.lo.s64 $a, $b, 1216;
+// find any: mad.lo.s64 $a, $b, 4160, $c;
+// make: mad.lo.s64 $a, $b, 4096, $c;
 //
 // fault: wrong vector width
 // find any: ld.shared.v4.b32 {$a, $b, $c, $d}, [$p+#n];
 // make: ld.shared.v2.b32 {$a, $b}, [$p+#n];
 //
-// fault: off-by-one group
-// find first: sub.s64 $a, 600, $b;
-// make: sub.s64 $a, 664, $b;
+// fault: wrong stride of panels
+// find any: mul.lo.s64 $a, $b, 17920;
+// make: mul.lo.s64 $a, $b, 17904;
 //
-// fault: lost units
-// find first: sub.s64 $a, 26, $b;
-// make: sub.s64 $a, 25, $b;
+// fault: lost copy
+// find any: cp.async.cg.shared.global [$a+512], [$b+512], 16;
+// make:
+// caught by: uninitialised
+//
+// fault: lost wait
+// find any: cp.async.wait_group 0;
+// make:
+// caught by: race
 //
 // fault: end of the outputs
 // find any: setp.gt.s64 $p, $o, 71;
@@ -93,10 +98,10 @@
 // fault: lost part of the sum
 // find any: ld.shared.b32 $a, [$p+#n]; add.f32 $b, $c, $a;
 // make: mov.b32 $b, $c;
-#x = affine_map<()[s0, s1] -> (s0, s1, 600)>
-!weight = tensor<72x600x!qopt.packed<i4, group = 64, scale = f16, asymmetric>>
-qkernel.kernel @k(%x: tensor<?x?x600xf32> {qopt.dims = #x}, %w: !weight) -> tensor<?x?x72xf32>
+#x = affine_map<()[s0, s1] -> (s0, s1, 1100)>
+!weight = tensor<72x1100x!qopt.packed<i4, group = 64, scale = f16, asymmetric>>
+qkernel.kernel @k(%x: tensor<?x?x1100xf32> {qopt.dims = #x}, %w: !weight) -> tensor<?x?x72xf32>
     attributes {kind = "contraction", qopt.symbols = [#qopt.symbol<"batch", 1 to 4>, #qopt.symbol<"tokens", 1 to 64>]} {
-  %y = qopt.linear %x, %w : tensor<?x?x600xf32>, !weight
+  %y = qopt.linear %x, %w : tensor<?x?x1100xf32>, !weight
   qkernel.yield %y : tensor<?x?x72xf32>
 }
